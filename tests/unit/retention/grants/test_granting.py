@@ -17,6 +17,7 @@ from direct311.retention.cases.domain import IssuedGrant
 from direct311.retention.grants.api import router
 from direct311.retention.grants.domain import GrantDraft, fits_into_the_log
 from direct311.retention.grants.handlers import Granting, ShownGrant
+from direct311.retention.legal import LegalScope
 from direct311.runtime.access.disclosures import nonce_of_grant
 from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.grants import CaseGrant
@@ -28,6 +29,7 @@ from direct311.schemas.claims import overreach
 from direct311.schemas.codec import LONGEST_LOGGED
 from tests.support.disclosures import CLIENT, ISSUER, Office, received
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest
+from tests.unit.retention.legal_process.fakes import LegalOffice
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +37,15 @@ CARLA = Caller("carla", ("custodian",))
 OLGA = Caller("olga", ("records_officer",))
 LARS = Caller("lars", ("liaison",))
 COLE = Caller("cole", ("counsel",))
-RECORD, FILE = "record-1", "file-1"
+MANY = tuple(f"0195a1b2-7c3d-7e4f-8a5b-{number:012}" for number in range(500))
+RECORD, FILE = MANY[:2]
+EVERYTHING = LegalScope(
+    record_ids=MANY,
+    file_ids=MANY,
+    fields=("phone", "media_original"),
+    searches=(ev.GrantedSearch(kind="person", number=2),),
+)
+"""What a warrant opens in these tests."""
 
 
 class Desk(CaseDeskUnderTest):
@@ -45,6 +55,7 @@ class Desk(CaseDeskUnderTest):
         self.office = Office()
         super().__init__(signer=self.office.signer)
         self.office.clock = self.clock
+        self.legal = LegalOffice(self)
         self.granting = Granting(
             self.processor,
             self.rules,
@@ -53,10 +64,14 @@ class Desk(CaseDeskUnderTest):
             self.office.provider,
             self.clock,
             self.ids,
+            self.legal.desk.door,
         )
 
     async def opened(self, caller: Caller = CARLA, kind: Any = "public_records") -> str:
-        return (await self.desk.open_case(caller, kind, "words", None, None)).record_id
+        case_id = (await self.desk.open_case(caller, kind, "words", None, None)).record_id
+        if kind == "law_enforcement":
+            await self.legal.scoped(case_id, EVERYTHING)
+        return case_id
 
     def draft(self, **changes: Any) -> GrantDraft:
         given = {
@@ -150,8 +165,9 @@ async def test_a_law_enforcement_case_says_until_when_it_is_exempt(desk: Desk) -
     until = desk.clock.now() + timedelta(days=90)
     desk.clock.at = until
     await desk.desk.withdraw(LARS, case_id)
-    during, after = desk.steps(case_id)
-    assert during.exemption == ev.CaseExemption(exempt=True, until=until, code="119.071(2)(c)")
+    *during, after = desk.steps(case_id)
+    exempt = ev.CaseExemption(exempt=True, until=until, code="119.071(2)(c)")
+    assert all(each.exemption == exempt for each in during)
     assert not after.exemption.exempt
 
 
@@ -357,15 +373,14 @@ async def test_a_grant_ends_within_the_days_of_its_kind(desk: Desk, days: int) -
 
 async def test_500_records_and_files_with_our_ids_fit_into_the_log(desk: Desk) -> None:
     case_id = await desk.opened(LARS, "law_enforcement")
-    ids = tuple(f"0195a1b2-7c3d-7e4f-8a5b-{number:012}" for number in range(500))
-    shown = await desk.prepared(case_id, LARS, record_ids=ids, file_ids=ids)
+    shown = await desk.prepared(case_id, LARS, record_ids=MANY, file_ids=MANY)
     assert fits_into_the_log(shown.issued.grant, 2)
     first = await desk.approved(case_id, shown, OLGA)
     await desk.approved(case_id, first, COLE)
     entry = (await desk.files.load([case_id]))[case_id].outbox[-1]
     assert len(entry.message.body) < LONGEST_LOGGED
     (grant,) = await desk.told(case_id)
-    assert grant.record_ids == {*ids}
+    assert grant.record_ids == {*MANY}
 
 
 async def test_somebody_who_has_not_seen_the_newest_case_prepares_nothing(desk: Desk) -> None:
@@ -385,7 +400,8 @@ def http(desk: Desk) -> Iterator[TestClient]:
         role, _, name = request.headers.get("x-test-caller", "").partition("/")
         return Caller(sub=name, roles=(role,) if role else ())
 
-    with desk.serve(router(desk.granting, desk.rules, caller_of)) as client:
+    approvers = desk.legal.desk.door.all_approvers(desk.rules)
+    with desk.serve(router(desk.granting, desk.rules.desks, approvers, caller_of)) as client:
         yield client
 
 

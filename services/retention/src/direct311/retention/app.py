@@ -19,6 +19,7 @@ from direct311.retention.holds.adapters import MongoHolds
 from direct311.retention.inventory import wiring as inventory
 from direct311.retention.inventory.consumers import TOPICS
 from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.legal_process import wiring as legal_process
 from direct311.retention.preservation import wiring as preservation
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
@@ -80,8 +81,19 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         files_of_cases,
         preserved.preservation,
     )
+    legal = legal_process.wire(
+        settings,
+        resources,
+        caller,
+        desk.work,
+        case_records,
+        desk.desk,
+        kept.inventory,
+        all_holds,
+        preserved.preservation,
+    )
     granted = grants.wire(
-        settings, resources, caller, files_of_cases.processor, files_of_cases.rules
+        settings, resources, caller, files_of_cases.processor, files_of_cases.rules, legal.door
     )
     work = cases.case_work(resources, sealing, files_of_cases)
     charged = charges.wire(settings, caller, work, MongoCases(case_records))
@@ -100,6 +112,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 reviewed.review,
                 certified.loop,
                 preserved.loop,
+                legal.loop,
                 *desk.loops,
                 *sealing.rotation.loops(resources),
             ],
@@ -111,6 +124,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 sealing.prepare,
                 desk.prepare,
                 preserved.prepare,
+                legal.prepare,
             ],
         ):
             yield
@@ -131,6 +145,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(desk.router)
     app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
     app.include_router(granted)
+    app.include_router(legal.router)
     app.include_router(preserved.router)
     app.include_router(charged.router)
     app.include_router(charged.requester_router, max_body_size=LARGEST_BODY)

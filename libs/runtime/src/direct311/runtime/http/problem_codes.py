@@ -26,7 +26,9 @@ class ProblemCode:
 
 PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
     {
+        "agency": ProblemCode(422, "There is no such agency in the county's list."),
         "amount": ProblemCode(422, "It is more than is still owed."),
+        "another_way": ProblemCode(409, "The case came by another instrument."),
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
@@ -34,12 +36,15 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "as_of_in_future": ProblemCode(
             409, "The date is in the future, and this is not a dry run."
         ),
+        "asked": ProblemCode(422, "It must be said what was asked."),
+        "asked_before": ProblemCode(409, "What was asked was said before, and stays."),
         "audit_unavailable": ProblemCode(
             503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "bounds": ProblemCode(409, "The case has no provisional hold any more."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
+        "called_at": ProblemCode(422, "A call cannot be in the future."),
         "card_number": ProblemCode(
             422, "The number of a card or an account is never entered here."
         ),
@@ -70,6 +75,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "exists": ProblemCode(409, "This id is in use, or was used before."),
         "fields": ProblemCode(422, "There is no sealed field of this name."),
         "file_too_large": ProblemCode(422, "A file is larger than a file may be."),
+        "follow_up": ProblemCode(
+            409, "An instrument must still follow, or none must follow in this case."
+        ),
         "fresh_sign_in": ProblemCode(
             403, "The ID token is no fresh sign-in of the caller for what is approved."
         ),
@@ -82,6 +90,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "idempotency_key": ProblemCode(409, "The idempotency key was used for other content."),
         "in_force": ProblemCode(409, "It is in force and must be ended first."),
         "index_rebuilding": ProblemCode(503, "The query index is being rebuilt."),
+        "instrument": ProblemCode(422, "There is no such instrument in force."),
         "intake": ProblemCode(
             403, "Intake does not let the caller search for a person's requests."
         ),
@@ -111,9 +120,18 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
         "not_up_to_date": ProblemCode(503, "Retention is not receiving events now."),
         "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
+        "notice": ProblemCode(409, "For this instrument no document delays the notice."),
+        "notice_document": ProblemCode(409, "Only a new document prolongs the delay."),
+        "notice_period": ProblemCode(
+            422, "A notice is delayed by at most 90 days from the date of its document."
+        ),
+        "objection": ProblemCode(409, "Somebody objects, and counsel has not settled it."),
         "ordered": ProblemCode(409, "The record's destruction has been ordered."),
         "origin": ProblemCode(403, "This web page may not use the client's key."),
         "outcome": ProblemCode(422, "The assignments do not list this outcome."),
+        "outside_scope": ProblemCode(
+            403, "This is more than was asked, granted, or may be opened."
+        ),
         "over_estimate": ProblemCode(
             409, "It is more than was estimated; another estimate is needed."
         ),
@@ -125,6 +143,12 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "receipt_used": ProblemCode(409, "The receipt was recorded with another amount."),
         "received_at": ProblemCode(422, "It cannot have been received then."),
         "reference": ProblemCode(409, "It was proposed with another file number."),
+        "secrecy_ended": ProblemCode(409, "The secrecy of the case has ended, for good."),
+        "subject": ProblemCode(422, "For this instrument nothing like this is verified."),
+        "unlisted": ProblemCode(422, "There is no such code in the county's list."),
+        "unverified_instrument": ProblemCode(
+            409, "Nobody has verified the instrument and the officer."
+        ),
         RATE: ProblemCode(429, "Too many calls were refused; `Retry-After` says when to continue."),
         "revoked": ProblemCode(409, "The client was revoked."),
         "role": ProblemCode(403, "The caller has none of the roles that may do this."),

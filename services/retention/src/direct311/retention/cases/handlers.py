@@ -33,6 +33,7 @@ from direct311.retention.cases.domain import (
 from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
 from direct311.retention.cases.work import CaseWork, Changed, check_open
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
+from direct311.retention.legal import LegalProcess
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.disposition import Destroyed
@@ -80,6 +81,8 @@ class CaseDesk:
         *,
         public_receipt: PublicReceipt | None = None,
         bounds: Bounds | None = None,
+        legal: LegalProcess | None = None,
+        case_id: str | None = None,
     ) -> CaseFile:
         """Open a case for what somebody asked for. From the write on that receives it, it stops the
         destruction of records.
@@ -88,11 +91,13 @@ class CaseDesk:
         :param public_receipt: the requester submitted it at the gateway, so no desk has to. If a
             case with the same mark was opened meanwhile, that one is returned.
         :param bounds: within what it stops destruction; without them, it stops all.
+        :param legal: the county reports by itself, so no desk has to open it.
+        :param case_id: of a call that may be repeated; the case that has it is opened once.
         :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
         :raises MalformedError: the bounds name what no record has.
         """
         rules = self._work.rules.of(kind)
-        if public_receipt is None and not {*rules.desks} & {*caller.roles}:
+        if public_receipt is None and legal is None and not {*rules.desks} & {*caller.roles}:
             raise RefusedError("desk", "Another desk keeps cases of this kind.", field="kind")
         now = self._work.clock.now()
         received_at = received_at or now
@@ -101,13 +106,22 @@ class CaseDesk:
                 "received_at", "received_at must not be in the future.", field="received_at"
             )
         await self._preserving.check(bounds)
-        case_id = self._work.ids.new()
+        case_id = case_id or self._work.ids.new()
         wrapped, key = await self._work.vault.new_key(case_id)
         sealed = {REQUEST: key.seal(REQUEST, request.encode())}
         if contact is not None and (said := contact.model_dump(exclude_none=True)):
             sealed[CONTACT] = key.seal(CONTACT, json.dumps(said).encode())
         # Durable before anything that it sealed is. Without a case it is forgotten after a day.
-        await self._work.vault.keys.insert([wrapped])
+        if await self._work.vault.keys.insert([wrapped]):
+            # Another call with the same id was here first: its key is the case's.
+            found = await self.reached(case_id)
+            if not found.exists:
+                raise RefusedError(
+                    "idempotency_key",
+                    "Another call with this key has not finished; wait, or send a new key.",
+                    field="idempotency_key",
+                )
+            return found
 
         before: CaseFile | None = None
 
@@ -126,6 +140,7 @@ class CaseDesk:
                 sealed=sealed,
                 provisional=ProvisionalHold(placed_at=now, bounds=bounds),
                 public_receipt=public_receipt,
+                legal=legal,
             )
             step = after.recorded(rules, step="opened", actor=caller.sub, at=now)
             placed = provisional_placed(agent(caller), now, case_id, bounds, 1)
@@ -230,6 +245,8 @@ class CaseDesk:
             if state.outcome == "withdrawn":
                 return None
             check_open(state)
+            if state.legal is not None and state.legal.awaits_follow_up:
+                raise RefusedError("follow_up", "An instrument must still follow what was opened.")
             return self._closed(state, caller, self._work.clock.now())
 
         found = await self._work.change(case_id, decide)

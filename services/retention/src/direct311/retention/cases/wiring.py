@@ -41,6 +41,8 @@ class CasesPart:
     store, for readiness."""
 
     process: Process
+    desk: CaseDesk
+    work: CaseWork
     router: APIRouter
     public_router: APIRouter
     loops: Sequence[Loop]
@@ -113,6 +115,8 @@ def wire(
 
     return CasesPart(
         processing(processor),
+        desk,
+        work,
         router(desk, files.rules.desks, caller_of),
         public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),
         (

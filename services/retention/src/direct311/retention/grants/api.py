@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import AfterValidator, Field
 
 from direct311.retention.api import CallerOf, Id
-from direct311.retention.cases.domain import CaseRules, GrantEnd, GrantState
+from direct311.retention.cases.domain import GrantEnd, GrantState
 from direct311.retention.grants.domain import GrantDraft
 from direct311.retention.grants.handlers import Granting, ShownGrant
 from direct311.runtime.access.rules import Caller
@@ -106,11 +106,14 @@ class CaseGrants(Model):
     grants: tuple[GrantView, ...]
 
 
-def router(granting: Granting, rules: CaseRules, caller_of: CallerOf) -> APIRouter:
-    """All about grants."""
+def router(
+    granting: Granting, desks: tuple[str, ...], approvers: tuple[str, ...], caller_of: CallerOf
+) -> APIRouter:
+    """All about grants. `desks`: the roles that prepare them; `approvers`: the roles that approve
+    some."""
     api = APIRouter(prefix="/v1/cases/{case_id}/grants", tags=["grants"], responses=PROBLEMS)
     who = Depends(caller_of)
-    both = tuple(dict.fromkeys((*rules.desks, *rules.approvers)))
+    both = tuple(dict.fromkeys((*desks, *approvers)))
 
     @api.get("", response_model_exclude_none=True)
     async def list_grants(
@@ -127,7 +130,7 @@ def router(granting: Granting, rules: CaseRules, caller_of: CallerOf) -> APIRout
     async def prepare(case_id: Id, body: GrantOrder, caller: Annotated[Caller, who]) -> GrantView:
         """Prepare a grant. It opens nothing until others have approved it. The same call may be
         repeated."""
-        require(caller, *rules.desks)
+        require(caller, *desks)
         draft = GrantDraft.model_validate(body.model_dump(exclude={"version"}))
         return _view(await granting.prepare(caller, case_id, body.version, draft))
 
@@ -137,7 +140,7 @@ def router(granting: Granting, rules: CaseRules, caller_of: CallerOf) -> APIRout
     ) -> GrantView:
         """Approve a grant that somebody else prepared, with the ID token of a fresh sign-in. The
         last approval that it needs puts it into effect. May be repeated."""
-        require(caller, *rules.approvers)
+        require(caller, *approvers)
         return _view(await granting.approve(caller, case_id, grant_id, body.version, body.id_token))
 
     @api.post("/{grant_id}/revoke", response_model_exclude_none=True)

@@ -20,6 +20,7 @@ from direct311.retention.cases.domain import (
     RoleApproval,
 )
 from direct311.retention.grants.domain import GrantDraft, fits_into_the_log, same_content
+from direct311.retention.legal_process.domain import LegalDoor
 from direct311.runtime.access.disclosures import nonce_of_grant
 from direct311.runtime.access.fresh_sign_in import ApprovalError, Approvals, ProviderKeys
 from direct311.runtime.access.rules import Caller
@@ -48,6 +49,7 @@ class Granting:
     """:param approvals: what checks a fresh sign-in; `None` if no client for approvals is
         configured, and then nothing is approved.
     :param fields: the sealed fields that there are.
+    :param door: what a case for law enforcement may open besides.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Granting:
         provider: ProviderKeys,
         clock: Clock,
         ids: Ids,
+        door: LegalDoor,
     ) -> None:
         self._processor = processor
         self._rules = rules
@@ -67,6 +70,7 @@ class Granting:
         self._provider = provider
         self._clock = clock
         self._ids = ids
+        self._door = door
 
     async def grants(self, caller: Caller, case_id: str) -> tuple[int, Sequence[ShownGrant]]:
         """The version of the case, and its grants, oldest first. Opens nothing.
@@ -108,6 +112,7 @@ class Granting:
                 raise _changed()
             if len(state.grants) >= MOST_GRANTS:
                 raise RefusedError("full", f"A case has at most {MOST_GRANTS} grants.")
+            self._door.check(state, grant, now)
             after = state.with_grant(IssuedGrant(grant=grant, prepared_from=version))
             step = after.recorded(
                 rules, step="grant_prepared", actor=caller.sub, at=now, codes=(grant_id,)
@@ -147,6 +152,7 @@ class Granting:
                 raise RefusedError("grant_ended", "The grant was revoked or has expired.")
             if issued.version != version:
                 raise _changed()
+            self._door.check(state, grant, self._clock.now())
             role = _role(issued, rules, caller)
             # Checked in here, so that a repeated attempt has the time of its own event: an owner
             # accepts a grant only if its event is as recent as its last approval.
@@ -163,6 +169,7 @@ class Granting:
             given = issued.approved_by(RoleApproval(role=role, approval=approval), last=last)
             after = state.with_grant(given)
             if last:
+                after = after.grant_in_force(self._door.follow_up_due(state, now))
                 return Change(after, (Outgoing(after.grant_approved(rules, given)),))
             step = after.recorded(
                 rules, step="grant_approval", actor=caller.sub, at=now, codes=(grant_id, role)
@@ -235,9 +242,10 @@ class Granting:
         """The case and the rules of its kind. For somebody who neither prepares nor approves
         grants of this kind it does not exist."""
         state = await self._processor.read(case_id)
-        if state.kind not in self._rules.granted_by(caller.roles) or not state.exists:
+        if state.kind is None or not self._door.grants_of(state, caller.roles, self._rules):
             raise RefusedError("unknown_case", "There is no such case at your desk.")
-        return state, self._rules.of(state.kind)
+        rules = self._rules.of(state.kind)
+        return state, rules.with_approvers(self._door.approvers(state, rules.approvers))
 
 
 def _shown(issued: IssuedGrant, rules: KindRules, at: datetime) -> ShownGrant:

@@ -1,0 +1,1 @@
+"""The use cases of a legal process, one file for each."""

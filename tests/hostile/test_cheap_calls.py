@@ -17,8 +17,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from direct311.intake.open311.api.read_limits import ReadLimited
+from direct311.media.pictures import Limits
 from direct311.media.record import RejectionReason
-from direct311.media.uploads.adapters.pictures import Limits, examine
+from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.domain import Accepted, Rejected
 from direct311.runtime.http.api import Application, install
 from direct311.runtime.http.health import Readiness

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.media.lifecycle import consumers as lifecycle_events
 from direct311.media.lifecycle.handlers import DestroyMedia, Sweep
+from direct311.media.pictures import Limits
 from direct311.media.record import CleanCopy, RecordMedia
-from direct311.media.uploads.adapters.pictures import Limits, examine
+from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.adapters.seals import VaultSeals
 from direct311.media.uploads.consumers import handlers, taking
 from direct311.media.uploads.domain import Verdict

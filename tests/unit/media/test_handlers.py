@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from direct311.media.lifecycle.handlers import SHARDS, shard_of_the_minute
+from direct311.media.ports import UncleanCopyError
 from direct311.media.record import possible_copy_names
 from direct311.media.sealing import sealed_name
-from direct311.media.uploads.ports import UncleanCopyError
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import TransientError

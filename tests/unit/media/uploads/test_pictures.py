@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from direct311.media.pictures import Limits, require_bare
+from direct311.media.ports import UncleanCopyError
 from direct311.media.record import CleanCopy, RejectionReason
-from direct311.media.uploads.adapters.pictures import Limits, examine, require_bare
+from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.domain import Accepted, Rejected
-from direct311.media.uploads.ports import UncleanCopyError
 from tests.support import pictures
 from tests.support.real_data import REAL_DATA, needs_real_data
 

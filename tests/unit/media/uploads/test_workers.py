@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from direct311.media import workers
+from direct311.media.pictures import Limits
+from direct311.media.ports import UncleanCopyError
 from direct311.media.record import RejectionReason
-from direct311.media.uploads.adapters import workers
 from direct311.media.uploads.adapters.picture_worker import WorkerLimits
-from direct311.media.uploads.adapters.pictures import Limits, examine
+from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.adapters.workers import CleanerProcesses
 from direct311.media.uploads.domain import Accepted, Rejected
-from direct311.media.uploads.ports import CleanerBusyError, UncleanCopyError
+from direct311.media.uploads.ports import CleanerBusyError
 from tests.support import pictures
 
 pytestmark = pytest.mark.anyio

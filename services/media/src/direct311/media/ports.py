@@ -8,6 +8,10 @@ from typing import Protocol
 from direct311.media.record import CleanCopy
 
 
+class UncleanCopyError(Exception):
+    """A copy contains something other than pixels. Never published; this is our own fault."""
+
+
 class Incoming(Protocol):
     """Where uploads wait for minutes, as received."""
 

@@ -10,10 +10,6 @@ class CleanerBusyError(TransientError):
     """No verdict could be reached in time, through no fault of the upload."""
 
 
-class UncleanCopyError(Exception):
-    """A copy contains something other than pixels. Never published; this is our own fault."""
-
-
 class Cleaner(Protocol):
     """Recognizes a file's type, and makes the clean copy of a picture."""
 

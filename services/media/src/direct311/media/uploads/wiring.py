@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from prometheus_client import Counter
 
+from direct311.media.pictures import Limits
 from direct311.media.ports import Buckets
 from direct311.media.record import RecordMedia
 from direct311.media.settings import MediaSettings
 from direct311.media.uploads.adapters.picture_worker import WorkerLimits
-from direct311.media.uploads.adapters.pictures import Limits
 from direct311.media.uploads.adapters.seals import VaultSeals
 from direct311.media.uploads.adapters.workers import CleanerProcesses
 from direct311.media.uploads.api import tickets_router

@@ -1,8 +1,9 @@
 """Barriers that the kernel keeps between the service and its workers, which run as the same user.
-Linux only; does nothing elsewhere."""
+Those of prctl(2) are Linux's alone."""
 
 import ctypes
 import os
+import resource
 import sys
 from typing import Final
 
@@ -21,6 +22,24 @@ def gain_nothing() -> None:
     """Prevents this process and its children from gaining privileges by exec, for example of a
     set-user-ID program."""
     _prctl(_SET_NO_NEW_PRIVS, 1)
+
+
+def confine(memory: int) -> None:
+    """What a worker does before it reads a stranger's bytes: it gains no privileges, writes no
+    file, leaves no core dump, and has at most `memory` bytes of address space."""
+    gain_nothing()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def allow_cpu(seconds: int) -> None:
+    """Ends this process once it has used that many more seconds of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard)
+    )
 
 
 def _prctl(option: int, value: int) -> None:

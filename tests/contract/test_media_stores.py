@@ -11,10 +11,13 @@ import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
+from direct311.media.decisions import Box, FileDecision
 from direct311.media.lifecycle.adapters import INDEXES, MongoHoldings
 from direct311.media.lifecycle.ports import Holdings
 from direct311.media.ports import Copies, Incoming, Originals, Tokens
 from direct311.media.record import CleanCopy, MediaFile, PublicCopy, RecordMedia
+from direct311.media.review.adapters.files import MongoFilesById
+from direct311.media.review.ports import FilesById
 from direct311.media.storage import StoreCopies, StoreIncoming, StoreOriginals
 from direct311.media.tokens import SecretTokens
 from direct311.runtime.clock import Clock, SystemClock
@@ -22,7 +25,7 @@ from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import MongoRecords
 from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
-from tests.support.media import InMemoryHoldings, MediaStores
+from tests.support.media import InMemoryFilesById, InMemoryHoldings, MediaStores
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
@@ -40,6 +43,7 @@ class Stores:
     copies: Copies
     tokens: Tokens
     holdings: Holdings
+    files: FilesById
     records: Records[RecordMedia]
     bring: Callable[[str, bytes], Awaitable[None]]
     again: Callable[[], Tokens]
@@ -73,6 +77,7 @@ def in_memory() -> Stores:
         copies=media.copies,
         tokens=media.tokens,
         holdings=InMemoryHoldings(media.records),
+        files=InMemoryFilesById(media.records),
         records=media.records,
         bring=bring,
         again=lambda: media.tokens,
@@ -112,6 +117,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         copies=StoreCopies(store),
         tokens=SecretTokens(database["secrets"]),
         holdings=MongoHoldings(records.collection),
+        files=MongoFilesById(records.collection),
         records=records,
         bring=bring,
         again=lambda: SecretTokens(database["secrets"]),
@@ -208,3 +214,29 @@ async def test_documents_answer_for_uploads_copies_and_records(stores: Stores) -
     assert await stores.holdings.named_copies([name, media_id]) == {name}
     assert await stores.holdings.living_records([record_id, dead, "none"]) == {record_id}
     assert await stores.holdings.known_uploads([]) == set()
+    assert await stores.files.record_of(media_id) == record_id
+    assert await stores.files.record_of("unknown") is None
+
+
+async def test_decisions_about_files_come_back_as_they_were_and_go_with_the_record(
+    stores: Stores,
+) -> None:
+    record_id, media_id = new_id(), new_id()
+    file = MediaFile(media_id=media_id, state="stored", content_type="application/pdf")
+    decision = FileDecision(
+        case_id=new_id(),
+        media_id=media_id,
+        version=3,
+        outcome="redact",
+        boxes=(Box(page=2, left=0.1, top=1 / 3, right=0.7, bottom=1, code="victim"),),
+        decided_by="carl",
+        decided_at=stores.clock.now(),
+    )
+    before = RecordMedia(record_id=record_id, version=1, files=(file,)).decided(decision)
+    now = stores.clock.now()
+    assert not await stores.records.commit([Write(0, before, (), now)])
+    (loaded,) = (await stores.records.load([record_id])).values()
+    assert loaded.state.decision(decision.case_id, media_id) == decision
+    buried = before.written(2).buried()
+    assert not await stores.records.commit([Write(1, buried, (), now)])
+    assert await stores.files.record_of(media_id) is None

@@ -34,6 +34,8 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "media": (
         (r"/internal/keys", "admin"),
+        (r"/v1/cases", "custodian"),
+        (r"/internal/cases", "svc-retention"),
         (r"/internal/media", "agent"),
         (r"/internal/key-fetches", "svc-audit"),
         (r"", "svc-intake"),
@@ -69,6 +71,13 @@ NOT_PAST_THE_DOOR = {
     "audit POST /internal/index/rebuild",
     # Only a grant of a case that names the caller opens it: tests/e2e/test_disclosure_grants.py.
     "routing POST /v1/jobs/{record_id}/history",
+    # So it is with the files of a case: tests/e2e/test_file_review.py.
+    "media POST /v1/cases/{case_id}/files/{media_id}/review",
+    "media POST /v1/cases/{case_id}/files/{media_id}/pages/{page}",
+    "media PUT /v1/cases/{case_id}/files/{media_id}/decisions",
+    # Retention asks on behalf of a person alone.
+    "media POST /internal/cases/{case_id}/files/{media_id}/rendering",
+    "media POST /internal/cases/{case_id}/files/{media_id}/exemptions",
 }
 """Operations that a token opens, and whose callers here are all refused."""
 

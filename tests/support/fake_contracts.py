@@ -66,6 +66,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryOriginals": _media("StoreOriginals"),
     "InMemoryCopies": _media("StoreCopies"),
     "InMemoryHoldings": Contract(CONTRACT + "test_media_stores.py", "MongoHoldings"),
+    "InMemoryFilesById": Contract(CONTRACT + "test_media_stores.py", "MongoFilesById"),
     # retention
     "InMemoryInventory": Contract(RETENTION, "MongoInventory"),
     "InMemoryHolds": Contract(RETENTION, "MongoHolds"),

@@ -9,10 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from direct311.media.decisions import Box
 from direct311.media.lifecycle import consumers as lifecycle_events
 from direct311.media.lifecycle.handlers import DestroyMedia, Sweep
 from direct311.media.pictures import Limits
 from direct311.media.record import CleanCopy, RecordMedia
+from direct311.media.review.adapters import rendering
+from direct311.media.review.adapters.rendering import RenderLimits
+from direct311.media.review.domain import Burnt, Look, PageImage
+from direct311.media.review.ports import UnrenderableError
 from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.adapters.seals import VaultSeals
 from direct311.media.uploads.consumers import handlers, taking
@@ -225,6 +230,41 @@ class InMemoryHoldings:
     async def living_records(self, record_ids: Sequence[str]) -> set[str]:
         living = {s.record_id for s in self._records.states() if s.lifecycle != "destroyed"}
         return living & set(record_ids)
+
+
+class InMemoryFilesById:
+    def __init__(self, records: InMemoryRecords[RecordMedia]) -> None:
+        self._records = records
+
+    async def record_of(self, media_id: str) -> str | None:
+        for state in self._records.states():
+            known = {file.media_id for file in state.files}
+            if state.lifecycle == "active" and media_id in known:
+                return state.record_id
+        return None
+
+
+class DirectRenderer:
+    """Renders in this process; remembers what was asked of it."""
+
+    def __init__(self, limits: RenderLimits | None = None) -> None:
+        self.limits = limits or RenderLimits()
+        self.asked: list[str] = []
+
+    async def look(self, data: bytes, content_type: str) -> Look:
+        self.asked.append("look")
+        try:
+            return rendering.look(data, content_type, self.limits)
+        except UnrenderableError as error:
+            return Look(unrenderable=error.reason)
+
+    async def page(self, data: bytes, content_type: str, number: int) -> PageImage:
+        self.asked.append("page")
+        return rendering.page(data, content_type, number, self.limits)
+
+    async def burn(self, data: bytes, content_type: str, boxes: Sequence[Box]) -> Burnt:
+        self.asked.append("burn")
+        return rendering.burn(data, content_type, boxes, self.limits)
 
 
 class FragileAccessLog(InMemoryAccessLog):

@@ -13,6 +13,7 @@ from direct311.media.lifecycle import wiring as lifecycle
 from direct311.media.lifecycle.adapters import INDEXES
 from direct311.media.ports import Buckets
 from direct311.media.record import RecordMedia
+from direct311.media.review import wiring as review
 from direct311.media.settings import MediaSettings
 from direct311.media.storage import (
     INCOMING,
@@ -66,7 +67,13 @@ def create_app(
     topics = (*upload_events.TOPICS, *lifecycle_events.TOPICS)
     resources.consumer(topics, taking.process(processor), pace=uploads.PACE)
     ending = lifecycle.wire(settings, resources, buckets, keys, aggregates, processor)
-    reading = files.wire(settings, resources, aggregates.records, buckets.originals, vault)
+    disclosures, prepare_disclosures = resources.disclosures()
+    reading = files.wire(
+        settings, resources, aggregates.records, buckets.originals, vault, disclosures
+    )
+    reviewing = review.wire(
+        settings, resources, aggregates, processor, buckets.originals, vault, disclosures
+    )
     loops = [*ending.loops, *rotation.loops(resources)]
 
     async def stores_answer() -> str | None:
@@ -88,11 +95,12 @@ def create_app(
                 resources,
                 relays=[aggregates.relay],
                 loops=loops,
-                prepare=[indexes, reading.prepare],
+                prepare=[indexes, prepare_disclosures],
             ):
                 yield
         finally:
             await taking.close()
+            await reviewing.close()
             store.close()
 
     app = Application(
@@ -104,6 +112,8 @@ def create_app(
     install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(taking.router)
     app.include_router(reading.router)
+    for router in reviewing.routers:
+        app.include_router(router)
     caller = caller_of(resources.authenticator)
     app.include_router(key_fetches_router(keys, resources.producers, caller))
     app.include_router(keys_router(rotation, caller))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
+from direct311.media.decisions import FileDecision
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Model, OnDate, replaced
 from direct311.schemas import events as ev
@@ -95,12 +96,14 @@ class MediaFile(Model):
 
 
 class RecordMedia(RecordState):
-    """All uploads of one record. `department`: who has the job now."""
+    """All uploads of one record. `department`: who has the job now. `decisions`: what was decided
+    about its files for disclosure cases, the newest last."""
 
     protected: bool = False
     files: tuple[MediaFile, ...] = ()
     department: str | None = None
     eligible_on: OnDate | None = None
+    decisions: tuple[FileDecision, ...] = ()
 
     def assigned(self, department: str) -> "RecordMedia":
         """A copy that belongs to this department."""
@@ -117,6 +120,18 @@ class RecordMedia(RecordState):
     def taken_in(self, files: Iterable[MediaFile], *, protected: bool) -> "RecordMedia":
         """A copy with all its files in their current state."""
         return replaced(self, protected=protected, files=tuple(files))
+
+    def decision(self, case_id: str, media_id: str) -> FileDecision | None:
+        """What was decided about a file for a case, or `None`."""
+        about = (case_id, media_id)
+        found = (each for each in self.decisions if (each.case_id, each.media_id) == about)
+        return next(found, None)
+
+    def decided(self, decision: FileDecision) -> "RecordMedia":
+        """A copy with this in place of what was decided before about the file for the case."""
+        before = self.decision(decision.case_id, decision.media_id)
+        kept = tuple(each for each in self.decisions if each is not before)
+        return replaced(self, decisions=(*kept, decision))
 
     def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
         """The uploads that are not known yet, each once."""

@@ -42,6 +42,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
+        "boxes": ProblemCode(422, "No box can be burnt into this file, or it has no such page."),
         "bounds": ProblemCode(409, "The case has no provisional hold any more."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "called_at": ProblemCode(422, "A call cannot be in the future."),
@@ -73,6 +74,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "empty_grant": ProblemCode(422, "The grant names no field, or neither record nor search."),
         "ended": ProblemCode(409, "The protection was ended."),
         "exists": ProblemCode(409, "This id is in use, or was used before."),
+        "exemption": ProblemCode(
+            422, "What is withheld needs an exemption that is in force, and is for it."
+        ),
         "fields": ProblemCode(422, "There is no sealed field of this name."),
         "file_too_large": ProblemCode(422, "A file is larger than a file may be."),
         "follow_up": ProblemCode(
@@ -118,6 +122,8 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             503, "The witnesses have not cosigned this part of the log yet."
         ),
         "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
+        "not_renderable": ProblemCode(422, "The file cannot be shown as pages."),
+        "not_reviewed": ProblemCode(409, "Nobody has decided about all of it for this case."),
         "not_up_to_date": ProblemCode(503, "Retention is not receiving events now."),
         "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
         "notice": ProblemCode(409, "For this instrument no document delays the notice."),

@@ -8,7 +8,7 @@ from direct311.media.files.api import files_router
 from direct311.media.ports import Originals
 from direct311.media.record import RecordMedia
 from direct311.media.settings import MediaSettings
-from direct311.runtime.loops import Step
+from direct311.runtime.access.disclosures import Disclosures
 from direct311.runtime.messaging.records import Records
 from direct311.runtime.process import Resources
 from direct311.runtime.vault.vault import Vault
@@ -16,10 +16,9 @@ from direct311.runtime.vault.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`prepare`: the step that prepares the database."""
+    """`router`: what staff reads."""
 
     router: APIRouter
-    prepare: Step
 
 
 def wire(
@@ -28,8 +27,8 @@ def wire(
     records: Records[RecordMedia],
     originals: Originals,
     vault: Vault,
+    disclosures: Disclosures,
 ) -> Files:
-    disclosures, prepare = resources.disclosures()
     return Files(
         files_router(
             resources.authenticator,
@@ -38,6 +37,5 @@ def wire(
             vault,
             settings.copies_url,
             disclosures,
-        ),
-        prepare,
+        )
     )

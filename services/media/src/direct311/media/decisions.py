@@ -1,0 +1,68 @@
+"""What is stored about the review of a file: the decision under each case."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from direct311.schemas import Instant, Model
+from direct311.schemas.model import Code, RecordId
+
+FileOutcome = Literal["release", "redact", "withhold"]
+"""`release`: as it came. `redact`: with boxes burnt in. `withhold`: nothing of it."""
+OUTCOMES: Final = get_args(FileOutcome)
+MOST_PAGES: Final = 10_000
+"""The highest number of a page that a box may name."""
+MOST_BOXES: Final = 1_000
+"""In one file."""
+MOST_BOXES_OF_A_RECORD: Final = 20_000
+"""In the decisions of all cases on the files of one record, so that they fit into its document."""
+
+Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""Of a page's width, from its left side, or of its height, from its top."""
+
+
+class Box(Model):
+    """A part of a page that is burnt out, and the exemption that says so. A picture is page 1,
+    upright."""
+
+    page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = 1
+    left: Part
+    top: Part
+    right: Part
+    bottom: Part
+    code: Code
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> "Box":
+        if not (self.left < self.right and self.top < self.bottom):
+            raise ValueError("left must be less than right, and top less than bottom")
+        return self
+
+
+class FileDecision(Model):
+    """What one person decided about a file for one case. `version`: 1 for the first decision, one
+    more for each that replaces it. `codes`: of the exemptions that withhold the whole file.
+    `protected`: whether the record was protected when it was decided."""
+
+    case_id: RecordId
+    media_id: RecordId
+    version: int
+    outcome: FileOutcome
+    codes: tuple[Code, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    decided_by: str
+    decided_at: Instant
+    protected: bool = False
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The code of each box, or each code that withholds the file."""
+        return self.codes if self.outcome == "withhold" else tuple(box.code for box in self.boxes)
+
+    def says(
+        self, outcome: FileOutcome, codes: Sequence[str], boxes: Sequence[Box], sub: str
+    ) -> bool:
+        """Whether this person decided exactly this."""
+        said = (self.outcome, self.codes, self.boxes, self.decided_by)
+        return said == (outcome, tuple(codes), tuple(boxes), sub)

@@ -1,0 +1,1 @@
+"""The confined processes that render, and how a file is found by its id."""

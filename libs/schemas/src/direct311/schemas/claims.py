@@ -30,6 +30,7 @@ HELD_BY: Mapping[str, str] = MappingProxyType(
         "case_contact": "retention",
         "case_letter": "retention",
         "case_instrument": "retention",
+        "case_statement": "retention",
         "audit_entry": "audit",
         "exempt_entry": "audit",
     }
@@ -47,7 +48,7 @@ DONE_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "key_use": SEALING,
         "search": ("intake", "audit"),
         "list": ("intake", "audit"),
-        "disclose": ("intake", "media", "audit"),
+        "disclose": ("intake", "media", "retention", "audit"),
         "redact": ("intake", "media", "audit"),
         "seal": ("intake", "media", "retention"),
         "correct": ("intake",),

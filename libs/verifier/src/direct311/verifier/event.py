@@ -49,6 +49,7 @@ HELD_BY = {
     "case_contact": "retention",
     "case_letter": "retention",
     "case_instrument": "retention",
+    "case_statement": "retention",
     "audit_entry": "audit",
     "exempt_entry": "audit",
 }
@@ -63,7 +64,7 @@ DONE_BY = {
     "key_use": SEALING,
     "search": ("intake", "audit"),
     "list": ("intake", "audit"),
-    "disclose": ("intake", "media", "audit"),
+    "disclose": ("intake", "media", "retention", "audit"),
     "redact": ("intake", "media", "audit"),
     "seal": ("intake", "media", "retention"),
     "correct": ("intake",),

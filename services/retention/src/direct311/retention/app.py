@@ -13,6 +13,7 @@ from direct311.retention.cases.adapters import MongoCases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.charges import wiring as charges
+from direct311.retention.denials import wiring as denials
 from direct311.retention.grants import wiring as grants
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
@@ -96,7 +97,9 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         settings, resources, caller, files_of_cases.processor, files_of_cases.rules, legal.door
     )
     work = cases.case_work(resources, sealing, files_of_cases)
-    charged = charges.wire(settings, caller, work, MongoCases(case_records))
+    by_token = MongoCases(case_records)
+    charged = charges.wire(settings, caller, work, by_token)
+    denied = denials.wire(settings, resources, caller, work, by_token)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -149,6 +152,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(preserved.router)
     app.include_router(charged.router)
     app.include_router(charged.requester_router, max_body_size=LARGEST_BODY)
+    app.include_router(denied.router)
+    app.include_router(denied.requester_router, max_body_size=LARGEST_BODY)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -1,7 +1,7 @@
 """The case desk over HTTP."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
@@ -100,7 +100,7 @@ class ProgressView(Model):
 class CaseClosing(Model, extra="forbid"):
     """`withdrawn`: the requester took the request back."""
 
-    outcome: CaseOutcome
+    outcome: Literal["withdrawn"]
 
 
 class CaseView(Model):
@@ -273,7 +273,10 @@ def _only_intake(caller: Caller) -> None:
 
 
 def _view(file: CaseFile) -> CaseView:
-    return CaseView(case_id=file.record_id, **file.model_dump(exclude={"sealed", "grants"}))
+    return CaseView(
+        case_id=file.record_id,
+        **file.model_dump(exclude={"sealed", "grants", "charges", "denials"}),
+    )
 
 
 def _opened(case: OpenedCase) -> OpenedCaseView:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from direct311.retention.case_charges import CaseCharges
+from direct311.retention.case_denials import CaseDenials
 from direct311.retention.holds.domain import ProvisionalHold
 from direct311.retention.legal import LegalProcess
 from direct311.runtime.errors import RefusedError
@@ -36,7 +37,7 @@ CaseState = Literal[
     "minimising",
     "receipted",
 ]
-CaseOutcome = Literal["withdrawn"]
+CaseOutcome = Literal["full", "part", "denied", "no_records", "withdrawn", "unpaid", "unclear"]
 CaseChannel = Literal["public"]
 CaseStep = Literal["received", "document_added", "worked_on", "closed"]
 DocumentKind = Literal["letter", "instrument"]
@@ -232,8 +233,8 @@ class CaseFile(RecordState):
     through the gateway; then `public_receipt` says how its requester comes back to it.
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
-    do. `charges`: what it costs. `legal`: by which instrument law enforcement asked, and what
-    became of it.
+    do. `charges`: what it costs. `denials`: what of it was denied. `legal`: by which instrument law
+    enforcement asked, and what became of it.
     """
 
     kind: CaseKind | None = None
@@ -255,6 +256,7 @@ class CaseFile(RecordState):
     suit_by: str | None = None
     charges: CaseCharges = CaseCharges()
     legal: LegalProcess | None = None
+    denials: CaseDenials = CaseDenials()
 
     @property
     def exists(self) -> bool:
@@ -284,6 +286,7 @@ class CaseFile(RecordState):
         steps += [("document_added", each.added_at) for each in self.documents]
         steps += [("worked_on", each.changed_at) for each in self.grants]
         steps += [("worked_on", at) for at in self.charges.acts]
+        steps += [("worked_on", at) for at in self.denials.acts]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
         # Closing ends the grants in the same moment, and comes last.
@@ -373,6 +376,7 @@ class CaseFile(RecordState):
     def charged(self, charges: CaseCharges) -> "CaseFile":
         """A copy with these fees."""
         return replaced(self, charges=charges)
+
     def processed(self, legal: LegalProcess) -> "CaseFile":
         """A copy with this legal process."""
         return replaced(self, legal=legal)
@@ -395,6 +399,14 @@ class CaseFile(RecordState):
     def with_sealed(self, name: str, sealed: bytes) -> "CaseFile":
         """A copy with one more sealed text."""
         return replaced(self, sealed={**self.sealed, name: sealed})
+
+    def denying(self, denials: CaseDenials) -> "CaseFile":
+        """A copy with these denials."""
+        return replaced(self, denials=denials)
+
+    def ended(self, outcome: CaseOutcome, at: datetime) -> "CaseFile":
+        """A copy that was closed with this outcome. What it holds stays held."""
+        return replaced(self.entering("closed"), outcome=outcome, closed_at=at, unfiled=True)
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -502,6 +514,8 @@ class KindRules(Model, extra="forbid"):
     searches: tuple[Code, ...] = ()
     exempt_days: int | None = None
     exempt_code: Code | None = None
+    deniers: tuple[str, ...] = ()
+    exemption_deniers: tuple[str, ...] = ()
 
     def with_approvers(self, approvers: tuple[str, ...]) -> "KindRules":
         """A copy for a case whose grants others approve."""
@@ -544,6 +558,15 @@ class CaseRules(Model, extra="forbid"):
         """Every role that approves grants of some kind."""
         return tuple(dict.fromkeys(role for each in self.kinds for role in each.approvers))
 
+    @property
+    def deniers(self) -> tuple[str, ...]:
+        """Every role that approves denials of some kind."""
+        return tuple(
+            dict.fromkeys(
+                role for each in self.kinds for role in (*each.deniers, *each.exemption_deniers)
+            )
+        )
+
     def granted_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
         """The kinds whose grants one of these roles prepares or approves."""
         return tuple(each.kind for each in self.kinds if {*each.desks, *each.approvers} & {*roles})
@@ -569,7 +592,12 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
             yield each.kind, "grant_days", f"must be from 1 to {MOST_GRANT_DAYS}"
         if len(each.approvers) != len({*each.approvers}) or len(each.approvers) > MOST_APPROVERS:
             yield each.kind, "approvers", f"must be at most {MOST_APPROVERS} different roles"
-        for field in ("desks", "approvers"):
+        denying = (*each.deniers, *each.exemption_deniers)
+        if len(denying) != len({*denying}) or len(denying) > MOST_APPROVERS:
+            yield each.kind, "deniers", f"must be at most {MOST_APPROVERS} different roles"
+        if each.exemption_deniers and not each.deniers:
+            yield each.kind, "deniers", "is empty"
+        for field in ("desks", "approvers", "deniers", "exemption_deniers"):
             for role in getattr(each, field):
                 if role not in people:
                     yield each.kind, field, f"{role} is not a role"

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from direct311.cli import case_files
 from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
@@ -45,6 +46,7 @@ def register(
     app: typer.Typer, run: Run, print_json: PrintJson, console: Console, errors: Console
 ) -> None:
     """Add the commands to the group `app`."""
+    case_files.register(app, run, console)
 
     @app.command("open")
     def open_case(

@@ -128,6 +128,14 @@ class Session:
         url = self.stack.services[service] + path
         return await self.http.post_json(url, body, await self.headers(service, role, name))
 
+    async def put(self, service: str, path: str, body: object, role: str, name: str) -> object:
+        """A PUT as somebody; the answer's JSON.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        url = self.stack.services[service] + path
+        return await self.http.put_json(url, body, await self.headers(service, role, name))
+
     async def delete(self, service: str, path: str, role: str, name: str) -> None:
         """A DELETE as somebody.
 

@@ -157,11 +157,11 @@ class SearchForCase:
 
     async def _begin(self, access: Access) -> tuple[str, Access, RecordFacts]:
         """Count the search, and write down that it begins, before anything is opened."""
-        facts = await self._disclosures.facts_for(access, RecordFacts(search=WORDS))
-        allowed = facts.grants[0].fields if len(facts.grants) == 1 else frozenset[str]()
-        fields = (TEXT, *(field for field in MORE_TEXTS if field in allowed))
-        access = under_case(replace(access, fields=fields), facts)
-        search_id, _ = await self._vault.authorise(access, facts)
+        async with self._disclosures.searching(access, WORDS) as facts:
+            allowed = facts.grants[0].fields if len(facts.grants) == 1 else frozenset[str]()
+            fields = (TEXT, *(field for field in MORE_TEXTS if field in allowed))
+            access = under_case(replace(access, fields=fields), facts)
+            search_id, _ = await self._vault.authorise(access, facts)
         return search_id, access, facts
 
     async def _opened(

@@ -22,6 +22,7 @@ from direct311.schemas import events as ev
 from direct311.schemas.claims import overreach
 from tests.support.disclosures import CLIENT, ISSUER, Office
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest, InMemoryCases
+from tests.unit.retention.legal_process.fakes import LegalOffice
 
 pytestmark = pytest.mark.anyio
 
@@ -227,6 +228,7 @@ async def test_the_grants_of_a_denied_case_end(desk: Desk) -> None:
         desk.office.provider,
         desk.clock,
         desk.ids,
+        LegalOffice(desk).desk.door,
     )
     draft = GrantDraft(
         record_ids=("record-1",),

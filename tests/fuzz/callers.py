@@ -48,6 +48,9 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/internal/key-fetches", "svc-audit"),
         (r"/v1/holds/.*/release", "counsel"),
         (r"/(approve|reject)$", "records_officer"),
+        (r"/v1/legal-instruments|/(legal-process|verification|refusal|exigent)$", "liaison"),
+        (r"/(legal-scope|objection|notice|custody)$", "liaison"),
+        (r"/v1/referrals", "inspector"),
         (r"", "custodian"),
     ),
     "audit": (

@@ -29,7 +29,7 @@ FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["p
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Field(min_length=1, max_length=5_000), Lines]
 Name = Annotated[str, Field(min_length=1, max_length=200), Line]
-Key = Annotated[str, Field(min_length=16, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+Key = Annotated[str, Field(min_length=16, max_length=200)]
 
 
 class CallOrder(Model, extra="forbid"):

@@ -140,9 +140,7 @@ async def test_a_warrant_needs_three_persons_and_opens_what_was_granted(station:
     await refused("same_person", station.approved(case_id, shown, Caller("lars", COLE.roles)))
     reviewed = await station.approved(case_id, shown, COLE)
     assert await station.in_force(case_id) == set()
-    await refused(
-        "same_person", station.approved(case_id, reviewed, Caller("C.o.l.e", OLGA.roles))
-    )
+    await refused("same_person", station.approved(case_id, reviewed, Caller("C.o.l.e", OLGA.roles)))
     assert (await station.approved(case_id, reviewed, OLGA)).state == "approved"
     assert station.legal.case(case_id).state == "granted"
     assert await station.in_force(case_id) == {"phone"}
@@ -363,9 +361,9 @@ async def test_exigent_without_follow_up_is_an_alarm_that_names_only_the_case(
     digest = await station.legal.deposited(case_id)
     said = {"instrument": "court_order", "document": digest}
     await station.legal.called(case_id, "follow_up", outcome="denied", **said)
-    await refused("another_way", station.legal.called(case_id, "follow_up", instrument=(
-        "exigent_request"
-    )))
+    await refused(
+        "another_way", station.legal.called(case_id, "follow_up", instrument=("exigent_request"))
+    )
     assert await station.legal.follow_ups.overdue() == [case_id]
     await station.legal.called(case_id, "follow_up", **said)
     assert await station.legal.follow_ups.overdue() == []
@@ -554,9 +552,7 @@ async def test_what_others_see_of_a_case_does_not_tell_that_the_police_asked(
         "cases of the custodian": [
             each.model_dump(mode="json") for each in await station.desk.list_cases(CARLA, None, 99)
         ],
-        "tasks": [
-            each.model_dump(mode="json") for each in await station.preservation.tasks(OLGA)
-        ],
+        "tasks": [each.model_dump(mode="json") for each in await station.preservation.tasks(OLGA)],
         "alarm": await station.legal.follow_ups.overdue(),
         "inventory": station.retention.record(record_id).model_dump(mode="json"),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from deploy.local import stack as stacks
+from deploy.local import ports
 from deploy.local.stack import Stack
 from tests.support import conformance
 from tests.support.county import County, entering
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
     if part := config.getoption("part"):
         config.pluginmanager.register(OnePart(part, config), "one-part")
-        stacks.OWN_PORTS = PORTS[part]
+        ports.OWN_PORTS = PORTS[part]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,17 +9,19 @@ from direct311.intake.records_requests.domain import (
     EstimateLine,
     RecordsRequest,
 )
+from direct311.intake.records_requests.ports import DeskAwayError
 from direct311.runtime.errors import RefusedError
 
 RECEIVED = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 
 class InMemoryCaseDesk:
-    """`CaseDesk` and `EstimateDesk` in dictionaries. `away`: it does not answer. `estimates`: by
-    the number of the case."""
+    """`CaseDesk` and `EstimateDesk` in dictionaries. `away`: it does not answer. `lost`: so many
+    answers are lost. `estimates`: by the number of the case."""
 
     def __init__(self) -> None:
         self.away = False
+        self.lost = 0
         self.estimates: dict[str, CaseEstimate] = {}
         self.requests: dict[str, RecordsRequest] = {}
         self._cases: dict[str, str] = {}
@@ -33,6 +35,7 @@ class InMemoryCaseDesk:
         case_id = f"case-{list(self.requests).index(request.key)}"
         token = f"token-of-a-case-{len(self._cases)}"
         self._cases[token] = case_id
+        self._lose()
         return CaseReceipt(case_id, RECEIVED, token, before is not None)
 
     async def status(self, token: str) -> CaseStatus:
@@ -75,4 +78,10 @@ class InMemoryCaseDesk:
 
     def _answer(self) -> None:
         if self.away:
-            raise RefusedError("case_desk_unavailable", "Away.", retry_after=5)
+            raise DeskAwayError(5, unsure=False)
+
+    def _lose(self) -> None:
+        """The answer is lost after it was done."""
+        if self.lost:
+            self.lost -= 1
+            raise DeskAwayError(5, unsure=True)

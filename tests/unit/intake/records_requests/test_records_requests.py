@@ -316,3 +316,27 @@ def test_neither_words_nor_token_are_in_a_representation() -> None:
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFileError):
         load_notices(tmp_path / "none.yaml")
+
+
+# ---------------------------------------------------------------- lost answers
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(
+    gateway: Gateway, http: TestClient
+) -> None:
+    """Whoever sent no key has one case all the same, and its token."""
+    gateway.desk.lost = 1
+    answer = http.post(PATH, json={"request": WORDS})
+    assert answer.status_code == 200
+    assert len(gateway.desk.requests) == 1
+    token = {"Authorization": f"Bearer {answer.json()['token']}"}
+    assert http.get(STATUS, headers=token).status_code == 200
+
+
+def test_an_address_opens_no_more_cases_by_losing_answers(
+    gateway: Gateway, http: TestClient
+) -> None:
+    gateway.desk.lost = 100
+    codes = [http.post(PATH, json={"request": WORDS}).status_code for _ in range(12)]
+    assert codes == [503] * 10 + [429] * 2
+    assert len(gateway.desk.requests) == 10

@@ -11,21 +11,39 @@ import httpx
 
 from direct311.runtime.errors import RuntimeFaultError
 
+_SERVER_ERRORS = 500
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+"""What is raised before anything of a call was sent."""
+
 
 class HttpError(RuntimeFaultError):
     """A call did not return what was requested. `status` is `None` if nothing answered.
 
     `problem` is the answer's body if that is JSON: our own services never echo input in it.
-    `retry_after`: in how many seconds to try again, where the answer says so.
+    `retry_after`: in how many seconds to try again, where the answer says so. `unsure`: whether the
+    other side may have done it all the same, because the call may have reached it and no answer
+    says that it was refused.
     """
 
     def __init__(
-        self, status: int | None, problem: Any = None, retry_after: int | None = None
+        self,
+        status: int | None,
+        problem: Any = None,
+        retry_after: int | None = None,
+        *,
+        unsent: bool = False,
     ) -> None:
         super().__init__("no answer" if status is None else f"status {status}")
         self.status = status
         self.problem = problem
         self.retry_after = retry_after
+        self.unsure = not unsent and (status is None or status >= _SERVER_ERRORS)
 
 
 class HttpClient:
@@ -81,6 +99,12 @@ class HttpClient:
     async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
         return _json(await self._send("POST", url, data=dict(form)))
+
+    async def put_json(
+        self, url: str, body: object, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """:raises HttpError: no answer, or not a 2xx with JSON."""
+        return _json(await self._send("PUT", url, json=body, headers=headers))
 
     async def put_bytes(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """:raises HttpError: no answer, or not a 2xx."""
@@ -153,6 +177,8 @@ class HttpClient:
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, url, **options)
+        except _UNSENT:
+            raise HttpError(None, unsent=True) from None
         except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
         if not answer.is_success:

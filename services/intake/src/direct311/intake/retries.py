@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 
 
 class Idempotent(Protocol):
@@ -34,6 +34,26 @@ def unguessable(key: str) -> bool:
     if _RANDOM_UUID.fullmatch(key) is None and _RANDOM_HEX.fullmatch(key) is None:
         return False
     return len(set(key) - {"-"}) >= FEWEST_DIGITS
+
+
+def checked_key(key: str | None) -> str | None:
+    """The same key, or none.
+
+    :raises MalformedError: it has not the form of a random one: anybody who guesses it could ask
+        under it.
+    """
+    if key is None or unguessable(key):
+        return key
+    raise MalformedError(
+        [
+            FieldProblem(
+                field="idempotency_key",
+                detail="Idempotency-Key must be a random UUID, or 32 or more random"
+                " hexadecimal digits.",
+                code="wrong_format",
+            )
+        ]
+    )
 
 
 def done_before(

@@ -10,19 +10,23 @@ from direct311.intake.records_requests.domain import (
     CaseStatus,
     RecordsRequest,
 )
-from direct311.intake.records_requests.ports import CaseDesk, EstimateDesk
-from direct311.intake.retries import unguessable
-from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
+from direct311.intake.records_requests.ports import CaseDesk, DeskAwayError, EstimateDesk
+from direct311.intake.retries import checked_key
+from direct311.runtime.errors import RefusedError
 
 
 class AddressLimit:
     """How many requests for records one network address may send in an hour. Nobody has to say who
     they are, so the address is all that can be counted; it is kept as a keyed hash, for a day."""
 
-    def __init__(self, limits: ReadLimits, names: SharedNames, most: int) -> None:
+    def __init__(
+        self, limits: ReadLimits, names: SharedNames, most: int, *, of: str = "records"
+    ) -> None:
+        """`of`: what is counted, apart from all else that the same limits count."""
         self._limits = limits
         self._names = names
         self._most = most
+        self._of = of
 
     def take(self, address: str) -> int:
         """Count one; returns the hour in which it counts.
@@ -33,13 +37,13 @@ class AddressLimit:
         if wait is not None:
             raise RefusedError(
                 "too_often",
-                "Too many requests for records from this address in an hour; see Retry-After.",
+                "Too many of these calls from this address in an hour; see Retry-After.",
                 retry_after=wait,
             )
         return self._limits.minute
 
     def give_back(self, address: str, hour: int) -> None:
-        """The call opened no case through no fault of its sender."""
+        """The call surely did nothing, through no fault of its sender."""
         self._limits.give_back(self._name(address), 1, hour)
 
     async def settle(self) -> None:
@@ -47,7 +51,7 @@ class AddressLimit:
         await self._limits.settle()
 
     def _name(self, address: str) -> str:
-        return f"records:{self._names.name(address)}"
+        return f"{self._of}:{self._names.name(address)}"
 
 
 class AskForRecords:
@@ -66,24 +70,20 @@ class AskForRecords:
         :raises RefusedError: the key can be guessed, or was used for another request; the address
             sent too many; the case desk does not answer.
         """
-        if idempotency_key is not None and not unguessable(idempotency_key):
-            # Anybody who guesses it could ask under it.
-            raise MalformedError(
-                [
-                    FieldProblem(
-                        field="idempotency_key",
-                        detail="Idempotency-Key must be a random UUID, or 32 or more random"
-                        " hexadecimal digits.",
-                        code="wrong_format",
-                    )
-                ]
-            )
+        key = checked_key(idempotency_key) or secrets.token_hex(32)
         hour = self._limit.take(address)
-        key = idempotency_key or secrets.token_hex(32)
+        request = RecordsRequest(key, text, contact)
         try:
-            return await self._desk.open_case(RecordsRequest(key, text, contact))
-        except RefusedError as error:
-            if error.code == "case_desk_unavailable":
+            try:
+                return await self._desk.open_case(request)
+            except DeskAwayError as error:
+                if not error.unsure:
+                    raise
+                # The case may be open all the same: under the same key it stays one.
+                return await self._desk.open_case(request)
+        except DeskAwayError as error:
+            # Otherwise a lost answer would let an address open cases without limit.
+            if not error.unsure:
                 self._limit.give_back(address, hour)
             raise
 

@@ -8,6 +8,25 @@ from direct311.intake.records_requests.domain import (
     CaseStatus,
     RecordsRequest,
 )
+from direct311.runtime.errors import RefusedError
+
+AWAY = (
+    "The case desk does not answer now. The gateway kept nothing of this. Send it again, with the"
+    " same Idempotency-Key if you sent one."
+)
+UNSURE = (
+    "The case desk did not answer, and may have it all the same. The gateway kept nothing of this."
+    " Send it again, with the same Idempotency-Key if you sent one."
+)
+
+
+class DeskAwayError(RefusedError):
+    """The case desk does not answer. `unsure`: it may have done what was asked all the same."""
+
+    def __init__(self, retry_after: int, *, unsure: bool) -> None:
+        detail = UNSURE if unsure else AWAY
+        super().__init__("case_desk_unavailable", detail, retry_after=retry_after)
+        self.unsure = unsure
 
 
 class CaseDesk(Protocol):
@@ -16,8 +35,8 @@ class CaseDesk(Protocol):
     async def open_case(self, request: RecordsRequest) -> CaseReceipt:
         """Open a case. The same request under the same key opens one.
 
-        :raises RefusedError: `idempotency_key` if the key was used for another request;
-            `case_desk_unavailable` if the desk does not answer.
+        :raises RefusedError: `idempotency_key` if the key was used for another request.
+        :raises DeskAwayError: the desk does not answer.
         """
         ...
 

@@ -38,7 +38,10 @@ class RetentionEstimates:
             code = str(named).removeprefix(PROBLEM)
             if code in REFUSALS:
                 raise RefusedError(code, REFUSALS[code]) from None
-            raise away(error.retry_after) from None
-        except (TransientError, ValueError):
-            # The message of an answer that cannot be read has what was answered.
-            raise away(None) from None
+            raise away(error) from None
+        except TransientError:
+            # Without a token of our own, nothing was sent.
+            raise away(HttpError(None, unsent=True)) from None
+        except ValueError:
+            # Its message has what was answered.
+            raise away(HttpError(None)) from None

@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from direct311.intake.records_requests.domain import CaseReceipt, CaseStatus, RecordsRequest
+from direct311.intake.records_requests.ports import DeskAwayError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpError, Peer
 from direct311.schemas import Instant, Model
@@ -11,10 +12,6 @@ M = TypeVar("M", bound=Model)
 PROBLEM = "urn:direct311:problem:"
 TRY_AGAIN = 5
 """In seconds, if retention does not say when to try again."""
-AWAY = (
-    "The case desk does not answer now. The gateway kept nothing of this. Send it again, with the"
-    " same Idempotency-Key if you sent one."
-)
 
 
 class _Opened(Model):
@@ -54,7 +51,7 @@ class RetentionCases:
                     "This key was used for something else; send a new key.",
                     field="idempotency_key",
                 ) from None
-            raise away(error.retry_after) from None
+            raise away(error) from None
         return CaseReceipt(**dict(opened))
 
     async def status(self, token: str) -> CaseStatus:
@@ -64,13 +61,14 @@ class RetentionCases:
         except HttpError as error:
             if _code(error.problem) == "unknown_case":
                 raise RefusedError("unknown_case", "No case has this token.") from None
-            raise away(error.retry_after) from None
+            raise away(error) from None
 
     async def _post(self, path: str, body: object) -> Any:
         try:
             return await self._retention.post(path, body)
         except TransientError:
-            raise HttpError(None) from None
+            # Without a token of our own, nothing was sent.
+            raise HttpError(None, unsent=True) from None
 
     @staticmethod
     def _read(model: type[M], answer: object) -> M:
@@ -81,9 +79,9 @@ class RetentionCases:
             raise HttpError(None) from None
 
 
-def away(seconds: int | None) -> RefusedError:
-    """The case desk does not answer; `seconds` is when it said to try again."""
-    return RefusedError("case_desk_unavailable", AWAY, retry_after=seconds or TRY_AGAIN)
+def away(error: HttpError) -> RefusedError:
+    """The case desk did not answer a call."""
+    return DeskAwayError(error.retry_after or TRY_AGAIN, unsure=error.unsure)
 
 
 def _code(problem: Any) -> str | None:

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.retention.cases.adapters import MongoCases, StoreDocuments
+from direct311.retention.case_file.messages import CaseMessage, Correspondence
+from direct311.retention.cases.adapters import MongoCases, StoreDocuments, awaited
 from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
 from direct311.retention.holds.domain import Bounds, HoldQuery, ProvisionalHold
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 AT = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RECORDS: tuple[CaseKind, ...] = ("public_records",)
+POLICE: tuple[CaseKind, ...] = ("law_enforcement",)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,9 @@ async def test_what_is_destroyed_or_being_destroyed_is_on_no_page(stores: Stores
 
 async def test_only_what_the_inventory_does_not_know_is_unfiled(stores: Stores) -> None:
     new, known = case(), case().filed()
-    await stores.put(new, known, known.withdrawn(AT).model_copy(update={"record_id": "closed"}))
+    await stores.put(
+        new, known, known.ended("withdrawn", AT).model_copy(update={"record_id": "closed"})
+    )
     assert {each.record_id for each in await stores.cases.unfiled(10)} == {new.record_id, "closed"}
     assert len(await stores.cases.unfiled(1)) == 1
 
@@ -181,7 +185,7 @@ async def preserving(
     lines = (servers.root / "env" / "retention.env").read_text().splitlines()
     settings = dict(line.removeprefix("RETENTION_").split("=", 1) for line in lines if "=" in line)
     database = mongo.connect(settings["DATABASE_URL"], settings["DATABASE_NAME"])
-    records: MongoRecords[CaseFile] = MongoRecords(database[f"cases-{new_id()}"], CaseFile)
+    records: MongoRecords[CaseFile] = MongoRecords(database[f"cases-{new_id()}"], CaseFile, awaited)
     await records.prepare(MongoPreservingCases.INDEXES)
     yield records, MongoPreservingCases(records)
     await records.collection.drop()
@@ -213,6 +217,28 @@ async def test_what_open_cases_stop_is_found(
         files[name].record_id for name in ("placing", "ending", "sued")
     }
     assert await found.sued() == [files["filed"].record_id]
-    assert [each.record_id for each in await found.unbounded(10)] == sorted(
-        files[name].record_id for name in ("placing", "unbounded")
+    unbounded = sorted(files[name].record_id for name in ("placing", "unbounded"))
+    assert [each.record_id for each in await found.unbounded(10, None)] == unbounded
+    assert [each.record_id for each in await found.unbounded(10, RECORDS)] == unbounded
+    assert not await found.unbounded(10, POLICE)
+
+
+async def test_cases_whose_requester_waits_are_found_and_cases_of_a_desk(
+    preserving: tuple[Records[CaseFile], PreservingCases],
+) -> None:
+    records, found = preserving
+    message = CaseMessage(
+        message_id="m-1", sender="requester", at=AT + timedelta(hours=1), sealed=b"sealed"
     )
+    quiet, sued = case(), case().sued("carla", AT).suit_filed()
+    waiting = case().corresponding(Correspondence().with_message(message))
+    writes = [Write(0, each.written(1), (), AT) for each in (quiet, sued, waiting)]
+    assert not await records.commit(writes)
+    assert [each.record_id for each in await found.awaited(10, RECORDS)] == sorted(
+        (sued.record_id, waiting.record_id)
+    )
+    assert len(await found.awaited(1, RECORDS)) == 1
+    assert not await found.awaited(10, POLICE)
+    asked = (quiet.record_id, "no-such-case")
+    assert set(await found.of_kinds(asked, RECORDS)) == {quiet.record_id}
+    assert not await found.of_kinds(asked, POLICE)

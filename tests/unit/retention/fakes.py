@@ -241,15 +241,17 @@ class InMemoryHolds:
         of_them = {each.case_id for each in late}
         return [each for each in case_ids if each in of_them]
 
-    async def releasable(self, limit: int) -> Sequence[Hold]:
+    async def releasable(self, limit: int, after: Hold | None = None) -> Sequence[Hold]:
         due = [
-            (each.earliest_release_at, each)
+            ((each.earliest_release_at, each.hold_id), each)
             for each in self.holds.values()
             if each.state == "in_force"
             and each.earliest_release_at is not None
             and each.earliest_release_at <= self.clock.now()
         ]
-        return [each for _, each in sorted(due, key=lambda pair: pair[0])][:limit]
+        start = (after.earliest_release_at, after.hold_id) if after else None
+        found = sorted(due, key=lambda pair: pair[0])
+        return [each for place, each in found if start is None or place > start][:limit]
 
     async def add(self, hold: Hold, acts: Sequence[Outgoing]) -> Hold:
         await self._turn()

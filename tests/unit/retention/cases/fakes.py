@@ -14,11 +14,13 @@ from direct311.retention.cases.handlers import (
     disposition_handlers,
 )
 from direct311.retention.cases.work import CaseWork
+from direct311.retention.correspondence.handlers import Corresponding
 from direct311.retention.holds.domain import ProvisionalHold
 from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
 from direct311.retention.preservation.adapters import load_business_days
 from direct311.retention.preservation.handlers import Preservation
+from direct311.retention.scoping.handlers import Scoping
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
@@ -102,15 +104,33 @@ class InMemoryPreservingCases:
     async def sued(self) -> Sequence[str]:
         return [each.record_id for each in self._records.states() if each.suit == "filed"]
 
-    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
+    async def unbounded(self, limit: int, kinds: Collection[CaseKind] | None) -> Sequence[CaseFile]:
         found = [
             each
             for each in self._records.states()
             if each.provisional is not None
             and each.provisional.standing
             and each.provisional.bounds is None
+            and (kinds is None or each.kind in kinds)
         ]
         return sorted(found, key=lambda each: each.record_id)[:limit]
+
+    async def awaited(self, limit: int, kinds: Collection[CaseKind]) -> Sequence[CaseFile]:
+        found = [
+            each
+            for each in self._records.states()
+            if each.lifecycle == "active" and each.kind in kinds and each.awaits_the_county
+        ]
+        return sorted(found, key=lambda each: each.record_id)[:limit]
+
+    async def of_kinds(
+        self, case_ids: Collection[str], kinds: Collection[CaseKind]
+    ) -> Collection[str]:
+        return {
+            each.record_id
+            for each in self._records.states()
+            if each.record_id in case_ids and each.kind in kinds
+        }
 
 
 class CaseDeskUnderTest(ServiceUnderTest):
@@ -148,13 +168,22 @@ class CaseDeskUnderTest(ServiceUnderTest):
             self.ids,
         )
         self.work = CaseWork(self.processor, self.vault, self.rules, self.clock, self.ids)
-        self.desk = CaseDesk(self.work, cases, self.documents, self._wake, self.preservation)
-        self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
-        retention = self.retention
-        entries = Inventorying(retention.rules, retention.holds, self.clock)
-        self.filing = Filing(
-            self.processor, cases, CaseFiles(retention.processor, entries, self.ids)
+        shelved = Inventorying(self.retention.rules, self.retention.holds, self.clock)
+        shelf = CaseFiles(self.retention.processor, shelved, self.ids)
+        self.filing = Filing(self.work, cases, shelf)
+        self.denied: set[str] = set()
+        self.desk = CaseDesk(
+            self.work,
+            cases,
+            self.documents,
+            self._wake,
+            self.preservation,
+            self.filing,
+            lambda file: file.record_id in self.denied,
         )
+        self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
+        self.corresponding = Corresponding(self.work, cases)
+        self.scoping = Scoping(self.work, self.preservation)
         self.destroyer = Destroyer(
             holder="retention",
             processor=self.processor,

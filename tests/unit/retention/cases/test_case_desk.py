@@ -361,11 +361,18 @@ def test_a_file_of_kinds_must_name_each_kind_once_and_only_known_roles() -> None
             "version": "1",
             "citation": "x",
             "effective_from": "2025-01-01",
+            "notice_business_days": 0,
+            "places": [],
+            "criteria": ["words"],
+            "work": [],
             "kinds": [kind, kind],
         }
     )
     found = {(entry, field) for entry, field, _ in case_problems(rules, ("custodian",))}
     assert found == {
+        ("x", "notice_business_days"),
+        ("x", "places"),
+        ("x", "work"),
         ("public_records", "kind"),
         ("law_enforcement", "kind"),
         ("public_records", "desks"),

@@ -101,6 +101,15 @@ async def open_and_withdraw(county: WatchedCounty) -> None:
     await county.desk.withdraw(CARLA, case_id)
 
 
+async def open_close_and_open_again(county: WatchedCounty) -> None:
+    """First about r3, then again and about r1 and r2 too."""
+    case_id = await opened(county, Bounds(record_ids=("r3",)))
+    await county.desk.withdraw(CARLA, case_id)
+    county.answered.remove(case_id)
+    await county.desk.reopen(CARLA, case_id, "requester_wrote", POTHOLES)
+    county.answered.append(case_id)
+
+
 async def dispose(county: WatchedCounty) -> None:
     retention = county.retention
     try:
@@ -115,6 +124,7 @@ async def dispose(county: WatchedCounty) -> None:
 
 async def loops(county: WatchedCounty) -> None:
     for _ in range(2):
+        await county.filing.step()
         await county.preservation.step()
         await county.retention.holding.step()
         await county.retention.review.step()
@@ -126,6 +136,7 @@ OPENINGS: tuple[Act, ...] = (
     open_and_change_the_bounds,
     open_and_identify,
     open_and_withdraw,
+    open_close_and_open_again,
 )
 
 

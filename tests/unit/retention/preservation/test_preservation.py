@@ -563,7 +563,8 @@ def test_a_case_is_opened_bounded_held_and_sued_over_http(http: TestClient) -> N
     assert too_many.status_code == 422
     sued = http.post(f"{path}/suit", headers=carla).json()
     assert "earliest_release_at" not in sued["holds"][0]
-    assert http.get("/v1/case-tasks", headers=carla).json() == {"tasks": []}
+    (task,) = http.get("/v1/case-tasks", headers=carla).json()["tasks"]
+    assert (task["case_id"], task["task"]) == (case_id, "answer_notice")
     after = http.put(f"{path}/bounds", json={"record_ids": ["r1"]}, headers=carla)
     assert (after.status_code, after.json()["type"]) == (409, "urn:direct311:problem:bounds")
 

@@ -31,6 +31,8 @@ HELD_BY: Mapping[str, str] = MappingProxyType(
         "case_letter": "retention",
         "case_instrument": "retention",
         "case_statement": "retention",
+        "case_message": "retention",
+        "case_scope": "retention",
         "audit_entry": "audit",
         "exempt_entry": "audit",
     }

@@ -50,6 +50,8 @@ HELD_BY = {
     "case_letter": "retention",
     "case_instrument": "retention",
     "case_statement": "retention",
+    "case_message": "retention",
+    "case_scope": "retention",
     "audit_entry": "audit",
     "exempt_entry": "audit",
 }

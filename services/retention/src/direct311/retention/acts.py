@@ -110,14 +110,15 @@ def provisional_placed(
 
 
 def provisional_ended(
-    by: ev.AccessAgent, at: datetime, case_id: str, bounds: Model | None
+    by: ev.AccessAgent, at: datetime, case_id: str, bounds: Model | None, *, reopened: int = 0
 ) -> tuple[Outgoing, ...]:
-    """The end of what a case stopped before its records were identified."""
+    """The end of what a case stopped before its records were identified; `reopened`: how many times
+    the case was opened again before, each of which raised it anew."""
     hold_id = provisional_id(case_id)
     return _parts(
         ev.ActRecorded(
             act="release",
-            act_id=_act_id("release", hold_id),
+            act_id=_act_id("release", f"{hold_id}:{reopened}" if reopened else hold_id),
             about=hold_id,
             agent=by,
             why=_why(case_id=case_id),

@@ -21,12 +21,13 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 Id = Annotated[RecordId, Path()]
 
 
-class Reason(Model, extra="forbid"):
-    reason: reasons.Reason
-
-
-def require_intake(caller: Caller) -> None:
-    """:raises RefusedError: the call is not the gateway's own, which passes on the public's."""
+def only_intake(caller: Caller) -> None:
+    """:raises RefusedError: the caller is not the gateway, the only service that the public
+    calls."""
     require(caller, "service")
     if caller.sub != INTAKE or caller.via is not None:
         raise RefusedError("caller", "Only the intake service may pass on the public's requests.")
+
+
+class Reason(Model, extra="forbid"):
+    reason: reasons.Reason

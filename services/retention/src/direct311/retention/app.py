@@ -13,6 +13,7 @@ from direct311.retention.cases.adapters import MongoCases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.charges import wiring as charges
+from direct311.retention.correspondence import wiring as correspondence
 from direct311.retention.denials import wiring as denials
 from direct311.retention.grants import wiring as grants
 from direct311.retention.holds import wiring as holds
@@ -24,6 +25,7 @@ from direct311.retention.legal_process import wiring as legal_process
 from direct311.retention.preservation import wiring as preservation
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
+from direct311.retention.scoping import wiring as scoping
 from direct311.retention.sealing import wire as wire_sealing
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
@@ -100,6 +102,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     by_token = MongoCases(case_records)
     charged = charges.wire(settings, caller, work, by_token)
     denied = denials.wire(settings, resources, caller, work, by_token)
+    corresponding = correspondence.wire(work, desk.cases, caller)
+    scoped = scoping.wire(work, preserved.preservation, caller)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -154,6 +158,9 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(charged.requester_router, max_body_size=LARGEST_BODY)
     app.include_router(denied.router)
     app.include_router(denied.requester_router, max_body_size=LARGEST_BODY)
+    app.include_router(corresponding.router)
+    app.include_router(corresponding.own_router, max_body_size=LARGEST_BODY)
+    app.include_router(scoped)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

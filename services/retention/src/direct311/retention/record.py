@@ -63,7 +63,8 @@ SAID_KEPT: Final = 200
 class InventoryRecord(RecordState):
     """One record in the inventory. It stays after the record's destruction, with only id, items and
     dates; so its `lifecycle` is always `active`, and `stage` gives the record's state.
-    `case_file`: it is a case file of retention's own case desk, not a request.
+    `case_file`: it is a case file of retention's own case desk, not a request; `case_file_version`:
+    the newest version of it that the desk has told of.
     `restarted_at`: reclassified after it was closed. `outcomes`: the outcomes of the work that the
     assignments know; `outcomes_closed_on`: when the case of an outcome was closed, or the time for
     its appeal expired; without a day it is open. `outcomes_said`: who said so, and when.
@@ -74,6 +75,7 @@ class InventoryRecord(RecordState):
     """
 
     case_file: bool = False
+    case_file_version: int = 0
     service_code: str | None = None
     municipality: str | None = None
     department: str | None = None
@@ -149,9 +151,18 @@ class InventoryRecord(RecordState):
             restarted_at=restarted_at,
         )
 
-    def case_filed(self, *, received_at: datetime, closed_at: datetime | None) -> "InventoryRecord":
-        """A copy with what the case desk says about a case file. Nothing here tells its kind."""
-        return replaced(self, case_file=True, received_at=received_at, closed_at=closed_at)
+    def case_filed(
+        self, *, version: int, received_at: datetime, closed_at: datetime | None
+    ) -> "InventoryRecord":
+        """A copy with what the case desk says about a case file in this version of it. Nothing here
+        tells its kind."""
+        return replaced(
+            self,
+            case_file=True,
+            case_file_version=version,
+            received_at=received_at,
+            closed_at=closed_at,
+        )
 
     def located(self, municipality: str | None) -> "InventoryRecord":
         """A copy with its location."""

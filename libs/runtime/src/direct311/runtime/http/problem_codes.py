@@ -29,6 +29,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "agency": ProblemCode(422, "There is no such agency in the county's list."),
         "amount": ProblemCode(422, "It is more than is still owed."),
         "another_way": ProblemCode(409, "The case came by another instrument."),
+        "answered": ProblemCode(409, "The requester has answered every question."),
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
@@ -53,6 +54,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "case_desk_unavailable": ProblemCode(
             503, "The case desk does not answer now. The gateway kept nothing; send it again."
         ),
+        "case_kind": ProblemCode(422, "Only a public-records case has this."),
         "case_state": ProblemCode(409, "The state of the case does not allow this."),
         "caller": ProblemCode(403, "Only one particular service may call this."),
         "changed": ProblemCode(409, "Somebody else has changed it in the meantime."),
@@ -116,7 +118,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_fees": ProblemCode(422, "Only a public-records case has fees."),
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
         "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
+        "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
+        "not_denied": ProblemCode(409, "The denial of what was asked for was not approved."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
         "not_held": ProblemCode(422, "The request does not hold the data to be changed."),
         "not_identified": ProblemCode(
@@ -155,6 +159,10 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "receipt_used": ProblemCode(409, "The receipt was recorded with another amount."),
         "received_at": ProblemCode(422, "It cannot have been received then."),
         "reference": ProblemCode(409, "It was proposed with another file number."),
+        "scope_bounds": ProblemCode(
+            422, "Such a scope makes no bounds: it names a person, or looks for any record."
+        ),
+        "search_code": ProblemCode(422, "The list for the search log has no such code."),
         "secrecy_ended": ProblemCode(409, "The secrecy of the case has ended, for good."),
         "subject": ProblemCode(422, "For this instrument nothing like this is verified."),
         "unlisted": ProblemCode(422, "There is no such code in the county's list."),

@@ -51,6 +51,11 @@ class MongoCases:
         return [self._records.stored(document).state async for document in cursor]
 
 
+def awaited(file: CaseFile) -> Document:
+    """What is stored beside a case file, so that a query finds it: whether its requester waits."""
+    return {"awaits_the_county": True} if file.awaits_the_county else {}
+
+
 class StoreDocuments:
     """Implements `SealedDocuments`: `<shard>/<case>/<sha256>` in a versioned bucket, ciphertext."""
 

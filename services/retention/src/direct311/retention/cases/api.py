@@ -1,12 +1,12 @@
 """The case desk over HTTP."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
-from direct311.retention.api import CallerOf, Id, Limit
+from direct311.retention.api import CallerOf, Id, Limit, only_intake
 from direct311.retention.cases.domain import (
     CaseChannel,
     CaseContact,
@@ -21,19 +21,17 @@ from direct311.retention.cases.domain import (
 from direct311.retention.cases.handlers import CaseDesk, OpenedCase, PublicSubmissions
 from direct311.retention.cases.wire import BoundsScope
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.runtime.parameters import GivenInstant
 from direct311.runtime.text import Line, Lines
 from direct311.schemas import Instant, Model, RecordId
+from direct311.schemas.model import Code
 
 LARGEST_DOCUMENT: Final = 25 * 1024**2
 """In bytes."""
 BYTES: Final[dict[str, Any]] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
 }
-INTAKE: Final = "svc:intake"
-"""The gateway, the only service that the public calls."""
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the bytes, in hex")]
 
 
@@ -98,9 +96,20 @@ class ProgressView(Model):
 
 
 class CaseClosing(Model, extra="forbid"):
-    """`withdrawn`: the requester took the request back."""
+    """`withdrawn`: the requester took the request back. `unclear`: a question back has no answer.
+    `no_records`: none was found where was searched. `unpaid`: what was to be paid was not. `full`,
+    `part`, `denied`: all, some or none of what was found was released."""
 
-    outcome: Literal["withdrawn"]
+    outcome: CaseOutcome
+
+
+class CaseReopening(Model, extra="forbid"):
+    """`reason`: a code, such as `requester_wrote`. `bounds`: within what the case stops destruction
+    from now on; without them, within its earlier ones. The records of its holds are always in
+    them."""
+
+    reason: Annotated[Code, Field(examples=["requester_wrote"])]
+    bounds: BoundsScope | None = None
 
 
 class CaseView(Model):
@@ -223,9 +232,18 @@ def router(desk: CaseDesk, desks: tuple[str, ...], caller_of: CallerOf) -> APIRo
 
     @api.post("/{case_id}/close", response_model_exclude_none=True)
     async def close(case_id: Id, body: CaseClosing, caller: Annotated[Caller, who]) -> CaseView:
-        """Close a case because the requester took the request back. May be repeated."""
+        """Close a case. May be repeated. Except for `withdrawn`, `unclear` and `no_records`, the
+        records that were asked for must have their hold."""
         require(caller, *desks)
-        return _view(await desk.withdraw(caller, case_id))
+        return _view(await desk.close(caller, case_id, body.outcome))
+
+    @api.post("/{case_id}/reopening", response_model_exclude_none=True)
+    async def reopen(case_id: Id, body: CaseReopening, caller: Annotated[Caller, who]) -> CaseView:
+        """Open a closed case again, at its scope. It stops the destruction of records from then on,
+        as a new case does. May be repeated."""
+        require(caller, *desks)
+        bounds = body.bounds.bounds() if body.bounds else None
+        return _view(await desk.reopen(caller, case_id, body.reason, bounds))
 
     return api
 
@@ -246,7 +264,7 @@ def public_router(submissions: PublicSubmissions, caller_of: CallerOf) -> APIRou
         """Open a public-records case and acknowledge it, in one write. What the requester wrote is
         sealed. The same request under the same key opens one case (200), and each answer has a
         token of its own."""
-        _only_intake(caller)
+        only_intake(caller)
         done = await submissions.submit(caller, body.key, body.request, body.contact)
         response.headers["Cache-Control"] = "no-store"
         if done.repeated:
@@ -259,17 +277,11 @@ def public_router(submissions: PublicSubmissions, caller_of: CallerOf) -> APIRou
     ) -> ProgressView:
         """The state of the case that has this token. Opens nothing. A wrong token and a case that
         does not exist any more get the same answer."""
-        _only_intake(caller)
+        only_intake(caller)
         response.headers["Cache-Control"] = "no-store"
         return ProgressView(**asdict(await submissions.progress(body.token)))
 
     return api
-
-
-def _only_intake(caller: Caller) -> None:
-    require(caller, "service")
-    if caller.sub != INTAKE or caller.via is not None:
-        raise RefusedError("caller", "Only the intake service may pass on the public's requests.")
 
 
 def _view(file: CaseFile) -> CaseView:

@@ -7,7 +7,11 @@ from typing import Final, Literal, get_args
 
 from direct311.retention.case_charges import CaseCharges
 from direct311.retention.case_denials import CaseDenials
-from direct311.retention.holds.domain import ProvisionalHold
+from direct311.retention.case_file.messages import Correspondence
+from direct311.retention.case_file.scope import CaseScope
+from direct311.retention.case_file.searches import SearchLog
+from direct311.retention.case_file.steps import StepNote
+from direct311.retention.holds.domain import Bounds, ProvisionalHold
 from direct311.retention.legal import LegalProcess
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import RecordState
@@ -39,7 +43,9 @@ CaseState = Literal[
 ]
 CaseOutcome = Literal["full", "part", "denied", "no_records", "withdrawn", "unpaid", "unclear"]
 CaseChannel = Literal["public"]
-CaseStep = Literal["received", "document_added", "worked_on", "closed"]
+CaseStep = Literal[
+    "received", "document_added", "worked_on", "message_written", "reopened", "closed"
+]
 DocumentKind = Literal["letter", "instrument"]
 GrantState = Literal["prepared", "approved", "revoked", "expired"]
 
@@ -73,12 +79,12 @@ _CLOSING: Final = frozenset[CaseState]({"closed"})
 TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
     {
         "received": _CLOSING | {"acknowledged"},
-        "acknowledged": _CLOSING | {"scoping"},
+        "acknowledged": _CLOSING | {"scoping", "clarifying"},
         "scoping": _CLOSING | {"clarifying", "estimating", "collecting"},
         "clarifying": _CLOSING | {"scoping"},
         "estimating": _CLOSING | {"awaiting_payment", "collecting"},
         "awaiting_payment": _CLOSING | {"collecting"},
-        "collecting": _CLOSING | {"reviewing"},
+        "collecting": _CLOSING | {"scoping", "reviewing"},
         "reviewing": _CLOSING | {"packaged"},
         "packaged": _CLOSING | {"reviewing", "approved"},
         "approved": _CLOSING | {"released"},
@@ -87,8 +93,8 @@ TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
     }
 )
 """Which states a public-records case may enter from which. It pays only if something is charged; a
-partial release goes back to collecting; a closed case is reopened at its scope; withdrawing closes
-it from every state."""
+partial release goes back to collecting; what is learned while collecting changes the scope; a
+closed case is reopened at its scope; withdrawing closes it from every state."""
 LEGAL_TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
     {
         "received": _CLOSING | {"verifying", "refused"},
@@ -108,6 +114,35 @@ LEGAL_TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProx
 )
 """The same for a law-enforcement case. An objection or a narrowing changes what it may open, in
 every state, and not the state itself."""
+_OPEN: Final = frozenset({*TRANSITIONS, *LEGAL_TRANSITIONS}) - _CLOSING
+CLOSED_FROM: Final[Mapping[CaseOutcome, frozenset[CaseState]]] = MappingProxyType(
+    {
+        "withdrawn": _OPEN,
+        "unclear": frozenset({"clarifying"}),
+        "no_records": frozenset({"scoping", "estimating", "collecting", "reviewing"}),
+        "unpaid": frozenset({"awaiting_payment"}),
+        "denied": frozenset({"acknowledged", "scoping", "collecting", "reviewing", "packaged"}),
+        "part": frozenset({"released", "receipted"}),
+        "full": frozenset({"released", "receipted"}),
+    }
+)
+"""From which states a case may be closed with an outcome."""
+NOTHING_TO_KEEP: Final = frozenset[CaseOutcome]({"withdrawn", "unclear", "no_records"})
+"""Outcomes that end what the case stopped provisionally. With any other, records were asked for
+that exist, so each of them has its hold before the case is closed."""
+_SHOWN_STEPS: Final[Mapping[str, CaseStep]] = MappingProxyType(
+    {
+        "opened": "received",
+        "document_added": "document_added",
+        "message_written": "message_written",
+        "question_asked": "message_written",
+        "reopened": "reopened",
+        "closed": "closed",
+    }
+)
+"""What a requester reads about a step of the county's; any other reads `worked_on`."""
+BY_THE_REQUESTER: Final = "message_received"
+"""The step of the requester's own. It is no act of the county's."""
 
 
 class CaseContact(Model, extra="forbid"):
@@ -226,6 +261,21 @@ class IssuedGrant(Model):
         return replaced(self, end=end)
 
 
+class Reopening(Model):
+    """Who opens a closed case again, when, why (a code), and within which bounds it stops
+    destruction then."""
+
+    asked_as: ev.AccessAgent
+    at: Instant
+    reason: Code
+    bounds: Bounds | None = None
+
+    @property
+    def by(self) -> str:
+        """The subject of the token of who asked for it."""
+        return self.asked_as.id
+
+
 class CaseFile(RecordState):
     """One case; its record id is the number of the case. `sealed` maps sealed fields to their
     ciphertexts. `exempt_until`: entries of the access log about it are withheld until then.
@@ -234,7 +284,8 @@ class CaseFile(RecordState):
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
     do. `charges`: what it costs. `denials`: what of it was denied. `legal`: by which instrument law
-    enforcement asked, and what became of it.
+    enforcement asked, and what became of it. `steps`: what was done since steps are kept, for the
+    timeline. `reopening`: somebody opens it again, and the inventory may not know yet.
     """
 
     kind: CaseKind | None = None
@@ -257,6 +308,12 @@ class CaseFile(RecordState):
     charges: CaseCharges = CaseCharges()
     legal: LegalProcess | None = None
     denials: CaseDenials = CaseDenials()
+    steps: tuple[StepNote, ...] = ()
+    reopening: Reopening | None = None
+    reopenings: tuple[Reopening, ...] = ()
+    correspondence: Correspondence = Correspondence()
+    scope: CaseScope | None = None
+    searches: SearchLog = SearchLog()
 
     @property
     def exists(self) -> bool:
@@ -274,12 +331,23 @@ class CaseFile(RecordState):
         :raises RefusedError: the case may not enter it now.
         """
         if not self.may_become(state):
-            raise RefusedError("case_state", "The state of the case does not allow this.")
+            raise RefusedError("case_state", f"A case that is {self.state} cannot become {state}.")
         return replaced(self, state=state)
 
     @property
+    def asked_at(self) -> datetime | None:
+        """When its records were asked for last: its receipt, or its last reopening."""
+        return self.reopenings[-1].at if self.reopenings else self.received_at
+
+    @property
+    def shelved_closed_at(self) -> datetime | None:
+        """The day from which the file itself is kept; `None` while the case is open, or is being
+        opened again."""
+        return None if self.reopening else self.closed_at
+
+    @property
     def last_step(self) -> tuple[CaseStep, datetime] | None:
-        """The newest act in this case and its time; `None` if there is no case."""
+        """The newest act of the county in this case and its time; `None` if there is no case."""
         if self.received_at is None:
             return None
         steps: list[tuple[CaseStep, datetime]] = [("received", self.received_at)]
@@ -289,8 +357,50 @@ class CaseFile(RecordState):
         steps += [("worked_on", at) for at in self.denials.acts]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
-        # Closing ends the grants in the same moment, and comes last.
-        return max(reversed(steps), key=lambda step: step[1])
+        for note in self.steps:
+            if note.step not in (BY_THE_REQUESTER, "opened"):
+                steps.append((_SHOWN_STEPS.get(note.step, "worked_on"), note.at))
+        # What ends with the closing ends in the same moment, and the closing comes last.
+        return max(steps, key=lambda step: (step[1], step[0] == "closed"))
+
+    @property
+    def timeline(self) -> tuple[StepNote, ...]:
+        """Every step, oldest first. What was done before files kept their steps is read from what
+        else the file has."""
+        if self.received_at is None:
+            return ()
+        begins = min((note.at for note in self.steps), default=None)
+        older = [
+            StepNote(step="opened", state="received", actor=self.opened_by, at=self.received_at)
+        ]
+        older += [
+            StepNote(
+                step="document_added",
+                state="",
+                actor=each.added_by,
+                at=each.added_at,
+                codes=(each.kind,),
+            )
+            for each in self.documents
+        ]
+        older += [
+            StepNote(
+                step="grant_prepared",
+                state="",
+                actor=each.grant.prepared_by,
+                at=each.grant.prepared_at,
+                codes=(each.grant.grant_id,),
+            )
+            for each in self.grants
+        ]
+        if any(note.step == "opened" for note in self.steps):
+            older = []
+        kept = [each for each in older if begins is None or each.at < begins]
+        return tuple(sorted((*kept, *self.steps), key=lambda each: each.at))
+
+    def noted(self, notes: Collection[StepNote]) -> "CaseFile":
+        """A copy with these steps in its timeline."""
+        return replaced(self, steps=(*self.steps, *notes))
 
     def document(self, sha256: str) -> CaseDocument | None:
         """The document with this hash."""
@@ -340,20 +450,105 @@ class CaseFile(RecordState):
         """A copy with one more document."""
         return replaced(self, documents=(*self.documents, document))
 
-    def withdrawn(self, at: datetime) -> "CaseFile":
-        """A copy that its requester took back. Nothing is asked for any more, so it ends what the
-        case stopped provisionally, but not after a suit."""
+    @property
+    def unanswered_since(self) -> datetime | None:
+        """Since when the requester waits: when the first message came after the county's last act;
+        `None` if none did."""
+        step = self.last_step
+        return self.correspondence.sent_after(step[1]) if step else None
+
+    @property
+    def answer_to_a_suit_since(self) -> datetime | None:
+        """Since when a notice of a suit, or a suit without one, has had no answer: no message of
+        the county's, and no closing; `None` if there is nothing to answer."""
+        notice = self.correspondence.notice
+        since = notice.received_at if notice else self.suit_at
+        noted = notice.noted_at if notice else self.suit_at
+        if since is None or noted is None:
+            return None
+        closed_since = self.closed_at is not None and self.closed_at >= noted
+        answered = self.correspondence.written_after(noted) or closed_since
+        return None if answered else since
+
+    @property
+    def awaits_the_county(self) -> bool:
+        """Whether the requester waits for an answer to a message, or to a notice of a suit."""
+        return bool(self.unanswered_since or self.answer_to_a_suit_since)
+
+    def ended(self, outcome: CaseOutcome, at: datetime) -> "CaseFile":
+        """A copy that was closed. Where nothing is left to keep, this ends what the case stopped
+        provisionally, but not after a suit.
+
+        :raises RefusedError: the case may not be closed with this outcome now.
+        """
+        if self.state not in CLOSED_FROM[outcome]:
+            raise RefusedError(
+                "case_state", f"A case that is {self.state} cannot be closed as {outcome}."
+            )
         provisional = self.provisional
-        if provisional is not None and provisional.standing and self.suit is None:
+        standing = provisional is not None and provisional.standing
+        if standing and outcome not in NOTHING_TO_KEEP:
+            raise RefusedError(
+                "not_identified",
+                "Hold the records that were asked for first, and say that they are complete.",
+            )
+        if provisional is not None and standing and self.suit is None:
             provisional = provisional.ending(at)
         return replaced(
             self,
             state="closed",
-            outcome="withdrawn",
+            outcome=outcome,
             closed_at=at,
             unfiled=True,
             provisional=provisional,
         )
+
+    def asked_to_reopen(self, reopening: Reopening) -> "CaseFile":
+        """A copy that is being opened again. It stays closed until the inventory knows, so that
+        nobody orders the destruction of an open case's file."""
+        return replaced(self, reopening=reopening, unfiled=True)
+
+    def reopened(self, reopening: Reopening) -> "CaseFile":
+        """A copy that is open again, and stops destruction from this write on."""
+        before = self.provisional
+        provisional = ProvisionalHold(
+            placed_at=reopening.at,
+            bounds=reopening.bounds,
+            bounds_set_at=reopening.at if reopening.bounds else None,
+            bounds_set_by=reopening.by if reopening.bounds else None,
+            revision=before.revision + 1 if before else 1,
+        )
+        return replaced(
+            self.entering("scoping"),
+            reopening=None,
+            reopenings=(*self.reopenings, reopening),
+            outcome=None,
+            closed_at=None,
+            provisional=provisional,
+        )
+
+    def not_reopened(self) -> "CaseFile":
+        """A copy that stays closed, because the destruction of its file was ordered before."""
+        return replaced(self, reopening=None)
+
+    def corresponding(self, correspondence: Correspondence) -> "CaseFile":
+        """A copy with what was written."""
+        return replaced(self, correspondence=correspondence)
+
+    def scoped(self, scope: CaseScope) -> "CaseFile":
+        """A copy with this scope."""
+        return replaced(self, scope=scope)
+
+    def searching(self, searches: SearchLog) -> "CaseFile":
+        """A copy with these searches and minutes."""
+        return replaced(self, searches=searches)
+
+    @property
+    def sealed_parts(self) -> int:
+        """How many sealed values it has, in the file and in the store."""
+        scope = self.scope is not None and self.scope.sealed is not None
+        messages = len(self.correspondence.messages)
+        return len(self.sealed) + len(self.documents) + messages + scope
 
     def preserving(self, provisional: ProvisionalHold) -> "CaseFile":
         """A copy with this provisional hold."""
@@ -403,10 +598,6 @@ class CaseFile(RecordState):
     def denying(self, denials: CaseDenials) -> "CaseFile":
         """A copy with these denials."""
         return replaced(self, denials=denials)
-
-    def ended(self, outcome: CaseOutcome, at: datetime) -> "CaseFile":
-        """A copy that was closed with this outcome. What it holds stays held."""
-        return replaced(self.entering("closed"), outcome=outcome, closed_at=at, unfiled=True)
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -529,7 +720,8 @@ class KindRules(Model, extra="forbid"):
 class CaseRules(Model, extra="forbid"):
     """The kinds of cases, each once. `hold_days`: for how many days after the written request
     nobody releases the records that were asked for. `bounds_business_days`: how many business days
-    a case may go without bounds."""
+    a case may go without bounds. `notice_business_days`: how many the county has after a notice
+    that somebody will sue. `places`, `criteria`, `work`: the codes of the search log."""
 
     cases: str
     version: str
@@ -538,6 +730,10 @@ class CaseRules(Model, extra="forbid"):
     effective_until: date | None = None
     hold_days: int = LEAST_HOLD_DAYS
     bounds_business_days: int = 2
+    notice_business_days: int = 5
+    places: tuple[Code, ...]
+    criteria: tuple[Code, ...]
+    work: tuple[Code, ...]
     kinds: tuple[KindRules, ...]
 
     def of(self, kind: CaseKind) -> KindRules:
@@ -578,6 +774,11 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
         yield rules.cases, "hold_days", f"must be from {LEAST_HOLD_DAYS} to {MOST_DAYS}"
     if not 0 <= rules.bounds_business_days <= 20:
         yield rules.cases, "bounds_business_days", "must be from 0 to 20"
+    if not 1 <= rules.notice_business_days <= 20:
+        yield rules.cases, "notice_business_days", "must be from 1 to 20"
+    for field in ("places", "criteria", "work"):
+        if not getattr(rules, field):
+            yield rules.cases, field, "is empty"
     for kind in get_args(CaseKind):
         times = sum(each.kind == kind for each in rules.kinds)
         if times != 1:

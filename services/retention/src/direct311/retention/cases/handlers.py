@@ -29,9 +29,10 @@ from direct311.retention.cases.domain import (
     DocumentKind,
     GrantEnd,
     PublicReceipt,
+    Reopening,
 )
 from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
-from direct311.retention.cases.work import CaseWork, Changed, check_open
+from direct311.retention.cases.work import CaseWork, Changed, check_open, noting
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
 from direct311.retention.legal import LegalProcess
 from direct311.runtime.access.rules import Caller
@@ -55,7 +56,9 @@ class OpenedCase:
 
 
 class CaseDesk:
-    """:param wake: called when the inventory has something to learn."""
+    """:param wake: called when the inventory has something to learn.
+    :param denied: whether the denial of what was asked for was approved.
+    """
 
     def __init__(
         self,
@@ -64,12 +67,16 @@ class CaseDesk:
         documents: SealedDocuments,
         wake: Callable[[], None],
         preserving: Preserving,
+        filing: "Filing",
+        denied: Callable[[CaseFile], bool],
     ) -> None:
         self._work = work
         self._cases = cases
         self._documents = documents
         self._wake = wake
         self._preserving = preserving
+        self._filing = filing
+        self._denied = denied
 
     async def open_case(
         self,
@@ -146,7 +153,7 @@ class CaseDesk:
             placed = provisional_placed(agent(caller), now, case_id, bounds, 1)
             return Change(after, (Outgoing(step), *placed))
 
-        await self._work.processor.change(case_id, case_id, decide)
+        await self._work.processor.change(case_id, case_id, noting(decide))
         self._wake()
         return await self.reached(case_id if before is None else before.record_id)
 
@@ -234,35 +241,89 @@ class CaseDesk:
             return key.open(document.sealed_name, sealed)
 
     async def withdraw(self, caller: Caller, case_id: str) -> CaseFile:
-        """Close a case because its requester took the request back; may be repeated. Its grants end
-        in the same write.
+        """Close a case because its requester took the request back; may be repeated."""
+        return await self.close(caller, case_id, "withdrawn")
 
-        :raises RefusedError: the caller's desk has no such case, or it was closed otherwise.
+    async def close(self, caller: Caller, case_id: str, outcome: CaseOutcome) -> CaseFile:
+        """Close a case; may be repeated. Its grants end in the same write.
+
+        :raises RefusedError: the caller's desk has no such case, it was closed otherwise, or it may
+            not be closed with this outcome now.
         """
         await self._work.found(caller, case_id)
 
         async def decide(state: CaseFile) -> Changed:
-            if state.outcome == "withdrawn":
+            if state.state == "closed" and state.outcome == outcome:
                 return None
             check_open(state)
             if state.legal is not None and state.legal.awaits_follow_up:
                 raise RefusedError("follow_up", "An instrument must still follow what was opened.")
-            return self._closed(state, caller, self._work.clock.now())
+            if outcome == "no_records" and not state.searches.searches:
+                raise RefusedError("no_search", "Write down first where you have searched.")
+            if outcome == "unclear" and not state.correspondence.waits_for_an_answer:
+                raise RefusedError("answered", "The requester has answered every question.")
+            if outcome == "denied" and not self._denied(state):
+                raise RefusedError("not_denied", "A denial must be approved first.")
+            return self._closed(state, caller, outcome, self._work.clock.now())
 
         found = await self._work.change(case_id, decide)
         self._wake()
         return found
 
-    def _closed(self, state: CaseFile, by: Caller, at: datetime) -> Change[CaseFile]:
-        """The case withdrawn, and the events that say so, end its grants and what it stopped."""
+    async def reopen(
+        self, caller: Caller, case_id: str, reason: str, bounds: Bounds | None = None
+    ) -> CaseFile:
+        """Open a closed case again, at its scope. From the write on that opens it, it stops
+        destruction as a new case does; may be repeated.
+
+        The inventory is told first, as nobody may order the destruction of an open case's file.
+
+        :param reason: a code.
+        :param bounds: within what it stops destruction; without them, within its earlier ones.
+        :raises RefusedError: the caller's desk has no such case, it is not closed, or the
+            destruction of its file was ordered.
+        :raises MalformedError: the bounds name what no record has.
+        """
+        state = await self._work.found(caller, case_id)
+        again = await self._preserving.bounds_again(state, bounds)
+
+        async def decide(state: CaseFile) -> Changed:
+            last = next(reversed(state.reopenings), None)
+            if state.state != "closed" and last and (last.by, last.reason) == (caller.sub, reason):
+                return None
+            if not state.exists or state.state != "closed":
+                raise RefusedError("case_state", "Only a closed case can be opened again.")
+            if state.reopening is not None:
+                return None
+            now = self._work.clock.now()
+            asked = Reopening(asked_as=agent(caller), at=now, reason=reason, bounds=again)
+            return Change(state.asked_to_reopen(asked))
+
+        asked = await self._work.change(case_id, decide)
+        if asked.reopening is not None:
+            after = await self._filing.file(asked)
+            if not after.exists or after.state == "closed":
+                raise RefusedError("ordered", "The destruction of the case file was ordered.")
+        return await self.reached(case_id)
+
+    def _closed(
+        self, state: CaseFile, by: Caller, outcome: CaseOutcome, at: datetime
+    ) -> Change[CaseFile]:
+        """The case closed, and the events that say so, end its grants and what it stopped."""
         rules = self._work.rules_of(state)
         end = GrantEnd(reason="case_closed", revoked_by=by.sub, revoked_at=at)
-        after, in_force = state.withdrawn(at).without_grants(end)
-        step = after.recorded(rules, step="closed", actor=by.sub, at=at, codes=("withdrawn",))
+        after, in_force = state.ended(outcome, at).without_grants(end)
+        step = after.recorded(rules, step="closed", actor=by.sub, at=at, codes=(outcome,))
         ends = [after.grant_revoked(rules, each.grant.grant_id, end) for each in in_force]
         told = tuple(map(Outgoing, (step, *ends)))
         if state.provisional is not None and after.provisional != state.provisional:
-            told += provisional_ended(agent(by), at, state.record_id, state.provisional.bounds)
+            told += provisional_ended(
+                agent(by),
+                at,
+                state.record_id,
+                state.provisional.bounds,
+                reopened=len(state.reopenings),
+            )
         return Change(after, told)
 
     def _document(
@@ -406,10 +467,11 @@ def _sha256(text: str) -> str:
 
 
 class Filing:
-    """Tells the inventory the dates of case files."""
+    """Tells the inventory the dates of case files, and ends what waits for that: a case is opened
+    again once the inventory keeps its file."""
 
-    def __init__(self, processor: EventProcessor[CaseFile], cases: Cases, shelf: Shelf) -> None:
-        self._processor = processor
+    def __init__(self, work: CaseWork, cases: Cases, shelf: Shelf) -> None:
+        self._work = work
         self._cases = cases
         self._shelf = shelf
 
@@ -417,20 +479,51 @@ class Filing:
         """Tell what is not known yet. Every step may be repeated."""
         while found := await self._cases.unfiled(100):
             for state in found:
-                await self._file(state)
+                await self.file(state)
 
-    async def _file(self, read: CaseFile) -> None:
+    async def file(self, read: CaseFile) -> CaseFile:
+        """Tell of one file, as it was read; returns it as it is then."""
+        kept = True
         if read.received_at is not None:
-            await self._shelf.put(
-                read.record_id, received_at=read.received_at, closed_at=read.closed_at
+            kept = await self._shelf.put(
+                read.record_id,
+                version=read.version,
+                received_at=read.received_at,
+                closed_at=read.shelved_closed_at,
             )
 
         async def decide(state: CaseFile) -> Changed:
-            same = (state.received_at, state.closed_at) == (read.received_at, read.closed_at)
-            return Change(state.filed()) if same and state.unfiled else None
+            if not state.unfiled or _dates(state) != _dates(read) or not state.exists:
+                return None
+            if state.reopening is None:
+                return Change(state.filed())
+            if not kept:
+                return Change(state.not_reopened().filed())
+            return self._reopened(state.filed(), state.reopening)
 
         cause = derived_id(read.record_id, f"filed:{read.version}")
-        await self._processor.change(read.record_id, cause, decide)
+        return await self._work.processor.change(read.record_id, cause, noting(decide))
+
+    def _reopened(self, state: CaseFile, asked: Reopening) -> Change[CaseFile]:
+        """The case open again, and the events that say so and what it stops."""
+        after = state.reopened(asked)
+        step = after.recorded(
+            self._work.rules_of(after),
+            step="reopened",
+            actor=asked.by,
+            at=asked.at,
+            codes=(asked.reason,),
+        )
+        revision = after.provisional.revision if after.provisional else 1
+        placed = provisional_placed(
+            asked.asked_as, asked.at, after.record_id, asked.bounds, revision
+        )
+        return Change(after, (Outgoing(step), *placed))
+
+
+def _dates(file: CaseFile) -> tuple[object, ...]:
+    """What the inventory learns of a case file, and what waits for that."""
+    return file.received_at, file.closed_at, file.reopening
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +537,7 @@ class DestroyCase:
         objects, size = await self.documents.remove_all(state.record_id)
         return Destroyed(
             documents=1,
-            fields=len(state.sealed) + len(state.documents),
+            fields=state.sealed_parts,
             objects=max(objects, len(state.documents)),
             bytes=max(size, sum(each.size for each in state.documents)),
         )

@@ -50,8 +50,14 @@ class SealedDocuments(Protocol):
 class Shelf(Protocol):
     """The inventory, in which each case file is a scheduled record."""
 
-    async def put(self, case_id: str, *, received_at: datetime, closed_at: datetime | None) -> None:
-        """Enter a case file, or that it was closed; may be repeated."""
+    async def put(
+        self, case_id: str, *, version: int, received_at: datetime, closed_at: datetime | None
+    ) -> bool:
+        """Enter a case file, that it was closed, or that it is open again; may be repeated. What an
+        older version of the file says has no effect.
+
+        Returns whether the file is kept: false if its destruction has been ordered.
+        """
         ...
 
 
@@ -60,6 +66,14 @@ class Preserving(Protocol):
 
     async def check(self, bounds: Bounds | None) -> None:
         """:raises MalformedError: the bounds name what no record has, or no record."""
+        ...
+
+    async def bounds_again(self, state: CaseFile, bounds: Bounds | None) -> Bounds | None:
+        """Within which bounds a case stops destruction when it is opened again: those given, or its
+        earlier ones, and always the records of its holds.
+
+        :raises MalformedError: the bounds name what no record has.
+        """
         ...
 
     async def opened(self, case_id: str) -> CaseFile:

@@ -1,6 +1,6 @@
 """Builds the case desk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from direct311.retention.cases.adapters import (
     BUCKET,
     MongoCases,
     StoreDocuments,
+    awaited,
     load_case_rules,
 )
 from direct311.retention.cases.api import public_router, router
@@ -43,6 +44,7 @@ class CasesPart:
     process: Process
     desk: CaseDesk
     work: CaseWork
+    cases: MongoCases
     router: APIRouter
     public_router: APIRouter
     loops: Sequence[Loop]
@@ -62,7 +64,7 @@ class CaseFiles:
 
 def case_files(settings: RetentionSettings, resources: Resources) -> CaseFiles:
     """:raises DataFileError: the file of kinds is invalid."""
-    aggregates = resources.aggregate_store(resources.database["cases"], CaseFile)
+    aggregates = resources.aggregate_store(resources.database["cases"], CaseFile, awaited)
     processor = resources.processor(
         aggregates, lambda case_id: CaseFile(record_id=case_id), disposition_handlers()
     )
@@ -74,6 +76,11 @@ def case_work(resources: Resources, sealing: Sealing, files: CaseFiles) -> CaseW
     return CaseWork(files.processor, sealing.vault, files.rules, resources.clock, resources.ids)
 
 
+def nothing_denied(_: CaseFile) -> bool:
+    """No denial can be approved yet, so nothing was denied."""
+    return False
+
+
 def wire(
     settings: RetentionSettings,
     resources: Resources,
@@ -83,17 +90,20 @@ def wire(
     shelf: Shelf,
     files: CaseFiles,
     preserving: Preserving,
+    denied: Callable[[CaseFile], bool] = nothing_denied,
 ) -> CasesPart:
-    """:param preserving: what opening a case stops."""
+    """:param preserving: what opening a case stops.
+    :param denied: whether the denial of what was asked for was approved.
+    """
     work = case_work(resources, sealing, files)
     clock = resources.clock
     processor, records = files.processor, files.aggregates.records
     cases, documents = MongoCases(records), StoreDocuments(store)
-    filing = Filing(processor, cases, shelf)
+    filing = Filing(work, cases, shelf)
     file = Loop(
         "file cases", timedelta(seconds=1), filing.step, resources.lease("file-cases"), clock
     )
-    desk = CaseDesk(work, cases, documents, file.wake, preserving)
+    desk = CaseDesk(work, cases, documents, file.wake, preserving, filing, denied)
     destroyer = Destroyer(
         holder="retention",
         processor=processor,
@@ -117,6 +127,7 @@ def wire(
         processing(processor),
         desk,
         work,
+        cases,
         router(desk, files.rules.desks, caller_of),
         public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),
         (

@@ -1,10 +1,11 @@
 """What every use case of the case desk does: find a case for its caller, open and seal what belongs
 to it, and change it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from direct311.retention.case_file.steps import StepNote
 from direct311.retention.cases.domain import CaseFile, CaseRules, KindRules
 from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.ledger import Access
@@ -12,8 +13,9 @@ from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor
-from direct311.runtime.messaging.state import Change
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.vault.vault import DataKey, Vault
+from direct311.schemas import events as ev
 from direct311.schemas.events import AccessAction
 
 PURPOSE: Final = "county_business"
@@ -58,10 +60,20 @@ class CaseWork:
             raise unknown_case()
         return self.rules.of(state.kind)
 
+    def records_case(self, state: CaseFile) -> KindRules:
+        """The rules of a public-records case, for what only such a case has.
+
+        :raises RefusedError: the case is of another kind.
+        """
+        rules = self.rules_of(state)
+        if rules.kind != "public_records":
+            raise RefusedError("case_kind", "Only a public-records case has this.")
+        return rules
+
     async def change(self, case_id: str, decide: Decide) -> CaseFile:
         """Change a case by a new call; returns the case as it is then. `decide` is called again if
-        somebody else changed the case meanwhile."""
-        return await self.processor.change(case_id, self.ids.new(), decide)
+        somebody else changed the case meanwhile. What it announces is in the timeline."""
+        return await self.processor.change(case_id, self.ids.new(), noting(decide))
 
     async def open(
         self, caller: Caller, state: CaseFile, operation: str, sealed: Mapping[str, bytes]
@@ -119,6 +131,54 @@ class CaseWork:
         """What the access rules know of the case."""
         desks = self.rules.of(state.kind).desks if state.kind else ()
         return RecordFacts(state.record_id, desks=desks)
+
+
+def noting(decide: Decide) -> Decide:
+    """The same decision, and its steps are in the case's timeline. Whoever announces a step by an
+    event of the case has it there by the same write."""
+
+    async def noted(state: CaseFile) -> Changed:
+        change = await decide(state)
+        if change is None:
+            return None
+        notes = tuple(_notes(change.state, change.events))
+        return Change(change.state.noted(notes), change.events) if notes else change
+
+    return noted
+
+
+def _notes(after: CaseFile, events: Sequence[Outgoing]) -> Iterator[StepNote]:
+    for data in (each.data for each in events):
+        match data:
+            case ev.DisclosureRecorded():
+                yield StepNote(
+                    step=data.step,
+                    state=data.state,
+                    actor=data.actor,
+                    at=data.occurred_at,
+                    codes=data.codes,
+                    counts=data.counts,
+                )
+            case ev.DisclosureApproved():
+                last = data.approvals[-1]
+                yield StepNote(
+                    step="grant_approved",
+                    state=after.state,
+                    actor=last.approver,
+                    at=last.approved_at,
+                    codes=(data.grant.grant_id,),
+                )
+            case ev.DisclosureRevoked():
+                yield StepNote(
+                    step="grant_revoked",
+                    state=after.state,
+                    actor=data.revoked_by,
+                    at=data.revoked_at,
+                    codes=(data.grant_id, data.reason),
+                )
+            case _:
+                # The acts on holds are told by the steps that lead to them.
+                continue
 
 
 def check_open(state: CaseFile) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from direct311.retention.api import CallerOf, Id, require_intake
+from direct311.retention.api import CallerOf, Id, only_intake
 from direct311.retention.case_charges import (
     Charge,
     ChargeLine,
@@ -191,7 +191,7 @@ def requester_router(charging: Charging, caller_of: CallerOf) -> APIRouter:
     ) -> RequesterEstimate:
         """What the token's case costs. Opens nothing. A wrong token and a case that does not exist
         any more get the same answer."""
-        require_intake(caller)
+        only_intake(caller)
         response.headers["Cache-Control"] = "no-store"
         return _shown(await charging.shown(body.token))
 
@@ -200,7 +200,7 @@ def requester_router(charging: Charging, caller_of: CallerOf) -> APIRouter:
         body: EstimateAcceptance, caller: Annotated[Caller, who], response: Response
     ) -> RequesterEstimate:
         """The requester accepts the estimate. May be repeated."""
-        require_intake(caller)
+        only_intake(caller)
         response.headers["Cache-Control"] = "no-store"
         return _shown(await charging.accept(caller, body.token, body.version))
 

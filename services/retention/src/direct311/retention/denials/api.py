@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from direct311.retention.api import CallerOf, Id, require_intake
+from direct311.retention.api import CallerOf, Id, only_intake
 from direct311.retention.case_denials import (
     Denial,
     DenialOutcome,
@@ -196,7 +196,7 @@ def requester_router(denying: Denying, caller_of: CallerOf) -> APIRouter:
         """The statements of what was denied in the token's case (section 119.07(1)(f), F.S.). The
         access is recorded before they are opened. A wrong token and a case that does not exist any
         more get the same answer."""
-        require_intake(caller)
+        only_intake(caller)
         response.headers["Cache-Control"] = "no-store"
         state, told = await denying.statements(body.token)
         return RequesterStatements(

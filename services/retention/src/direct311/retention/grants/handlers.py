@@ -19,6 +19,7 @@ from direct311.retention.cases.domain import (
     KindRules,
     RoleApproval,
 )
+from direct311.retention.cases.work import noting
 from direct311.retention.grants.domain import GrantDraft, fits_into_the_log, same_content
 from direct311.retention.legal_process.domain import LegalDoor
 from direct311.runtime.access.disclosures import nonce_of_grant
@@ -235,7 +236,7 @@ class Granting:
         rules: KindRules,
         decide: Callable[[CaseFile], Awaitable[Changed]],
     ) -> ShownGrant:
-        state = await self._processor.change(case_id, self._ids.new(), decide)
+        state = await self._processor.change(case_id, self._ids.new(), noting(decide))
         return _shown(_grant_in(state, grant_id), rules, self._clock.now())
 
     async def _found(self, caller: Caller, case_id: str) -> tuple[CaseFile, KindRules]:

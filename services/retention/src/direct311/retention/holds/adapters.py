@@ -93,9 +93,19 @@ class MongoHolds(Versioned[Hold]):
             found[document["case_id"]] = None
         return list(found)
 
-    async def releasable(self, limit: int) -> Sequence[Hold]:
-        query = {"earliest_release_at": {"$lte": self._clock.now()}, "state": "in_force"}
-        cursor = self._collection.find(query).sort("earliest_release_at", 1).limit(limit)
+    async def releasable(self, limit: int, after: Hold | None = None) -> Sequence[Hold]:
+        query: Document = {
+            "earliest_release_at": {"$lte": self._clock.now()},
+            "state": "in_force",
+        }
+        if after is not None:
+            at = after.earliest_release_at
+            query["$or"] = [
+                {"earliest_release_at": {"$gt": at}},
+                {"earliest_release_at": at, "_id": {"$gt": after.hold_id}},
+            ]
+        order = [("earliest_release_at", 1), ("_id", 1)]
+        cursor = self._collection.find(query).sort(order).limit(limit)
         return [self._read(document) async for document in cursor]
 
     async def raise_fence(self) -> int:

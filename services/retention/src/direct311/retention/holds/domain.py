@@ -155,6 +155,10 @@ class Bounds(Model):
     record_ids: tuple[str, ...] = ()
     query: HoldQuery | None = None
 
+    def and_records(self, record_ids: Iterable[str]) -> "Bounds":
+        """A copy with these records too."""
+        return replaced(self, record_ids=tuple(dict.fromkeys((*self.record_ids, *record_ids))))
+
     def cover(self, record: InventoryRecord) -> bool:
         """Whether the record is inside."""
         return record.record_id in self.record_ids or (

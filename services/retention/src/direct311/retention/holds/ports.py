@@ -41,8 +41,9 @@ class Holds(Protocol):
         """Those of these cases that have a standing hold which does not know of a suit."""
         ...
 
-    async def releasable(self, limit: int) -> Sequence[Hold]:
-        """Holds in force whose earliest release has passed, longest first."""
+    async def releasable(self, limit: int, after: Hold | None = None) -> Sequence[Hold]:
+        """Holds in force whose earliest release has passed, longest first; those that come after
+        `after`."""
         ...
 
     async def raise_fence(self) -> int:

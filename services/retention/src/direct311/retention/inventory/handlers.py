@@ -126,10 +126,19 @@ class Inventorying:
         return Change(state.answered_by(receipt))
 
     async def case_filed(
-        self, state: InventoryRecord, *, received_at: datetime, closed_at: datetime | None
+        self,
+        state: InventoryRecord,
+        *,
+        version: int,
+        received_at: datetime,
+        closed_at: datetime | None,
     ) -> Changed:
-        """What the case desk says about a case file."""
-        after = state.known_to("retention").case_filed(received_at=received_at, closed_at=closed_at)
+        """What the case desk says about a case file in this version of it."""
+        if version < state.case_file_version:
+            return None
+        after = state.known_to("retention").case_filed(
+            version=version, received_at=received_at, closed_at=closed_at
+        )
         return None if after == state else await self._follow(state, after)
 
     async def _follow(self, state: InventoryRecord, after: InventoryRecord) -> Changed:
@@ -249,12 +258,16 @@ class CaseFiles:
         self._inventorying = inventorying
         self._ids = ids
 
-    async def put(self, case_id: str, *, received_at: datetime, closed_at: datetime | None) -> None:
-        """Enter a case file, or that it was closed; may be repeated."""
+    async def put(
+        self, case_id: str, *, version: int, received_at: datetime, closed_at: datetime | None
+    ) -> bool:
+        """Enter a case file, that it was closed, or that it is open again; may be repeated. Returns
+        false if its destruction has been ordered."""
 
         async def decide(state: InventoryRecord) -> Changed:
             return await self._inventorying.case_filed(
-                state, received_at=received_at, closed_at=closed_at
+                state, version=version, received_at=received_at, closed_at=closed_at
             )
 
-        await self._processor.change(case_id, self._ids.new(), decide)
+        record = await self._processor.change(case_id, self._ids.new(), decide)
+        return record.open_to_change

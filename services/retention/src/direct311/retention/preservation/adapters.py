@@ -1,13 +1,13 @@
 """What preservation asks about case files, in the database; the business days from their file."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.domain import CaseFile, CaseKind
 from direct311.retention.holds.domain import ProvisionalHold
 from direct311.retention.preservation.domain import BusinessDays, calendar_problems
 from direct311.runtime.datafile import load, packaged
-from direct311.runtime.storage.database import Index, MongoRecords
+from direct311.runtime.storage.database import Document, Index, MongoRecords
 
 _STANDING = {"provisional.state": {"$in": ["placing", "in_force"]}}
 
@@ -18,6 +18,11 @@ class MongoPreservingCases:
     INDEXES = (
         Index([("provisional.state", 1)], name="provisional", sparse=True),
         Index([("suit", 1)], name="suit", sparse=True),
+        Index(
+            [("awaits_the_county", 1)],
+            name="awaited",
+            partialFilterExpression={"awaits_the_county": True},
+        ),
     )
 
     def __init__(self, records: MongoRecords[CaseFile]) -> None:
@@ -39,8 +44,24 @@ class MongoPreservingCases:
         cursor = self._records.collection.find({"suit": "filed"}, {"_id": 1})
         return [document["_id"] async for document in cursor]
 
-    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
-        query = {**_STANDING, "provisional.bounds": None}
+    async def unbounded(self, limit: int, kinds: Collection[CaseKind] | None) -> Sequence[CaseFile]:
+        query: Document = {**_STANDING, "provisional.bounds": None}
+        if kinds is not None:
+            query["kind"] = {"$in": sorted(kinds)}
+        return await self._read(query, limit)
+
+    async def awaited(self, limit: int, kinds: Collection[CaseKind]) -> Sequence[CaseFile]:
+        waiting = {"awaits_the_county": True, "kind": {"$in": sorted(kinds)}, "lifecycle": "active"}
+        return await self._read(waiting, limit)
+
+    async def of_kinds(
+        self, case_ids: Collection[str], kinds: Collection[CaseKind]
+    ) -> Collection[str]:
+        query = {"_id": {"$in": sorted(case_ids)}, "kind": {"$in": sorted(kinds)}}
+        cursor = self._records.collection.find(query, {"_id": 1})
+        return {document["_id"] async for document in cursor}
+
+    async def _read(self, query: Document, limit: int) -> Sequence[CaseFile]:
         cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)
         return [self._records.stored(document).state async for document in cursor]
 

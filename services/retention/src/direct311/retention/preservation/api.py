@@ -63,8 +63,9 @@ def router(preservation: Preservation, desks: tuple[str, ...], caller_of: Caller
 
     @api.get("/case-tasks", response_model_exclude_none=True)
     async def tasks(caller: Annotated[Caller, who]) -> CaseTasks:
-        """Cases at your desk that need bounds, and holds of cases that may be released now. Records
-        officers and counsel see what is overdue at any desk."""
+        """Cases at your desk that need bounds, or an answer to a message or a notice of a suit, and
+        holds of cases that may be released now: at most 500 of each. Records officers and counsel
+        see the bounds and holds that are overdue at any desk."""
         require(caller, *readers)
         return CaseTasks(tasks=tuple(await preservation.tasks(caller)))
 

@@ -84,11 +84,12 @@ def calendar_problems(calendar: BusinessDays) -> Iterator[tuple[str, str, str]]:
 
 class CaseTask(Model):
     """What somebody must do about what a case stops. `set_bounds`: it has none, so it stops all
-    destruction. `release_hold`: its hold may be released now, by a person other than who placed
-    it."""
+    destruction. `release_hold`: its hold may be released now, by a person other than who placed it.
+    `answer_message`: its requester wrote last. `answer_notice`: a suit, or a notice of one under
+    section 119.12, F.S., has no answer yet."""
 
     case_id: str
-    task: Literal["set_bounds", "release_hold"]
+    task: Literal["set_bounds", "release_hold", "answer_message", "answer_notice"]
     hold_id: str | None = None
     due_at: Instant
     overdue: bool

@@ -6,14 +6,15 @@ opening also writes into the records of sets that are being ordered: either the 
 or it fails and looks again. Only then is the case answered for. The same for new bounds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from direct311.retention.acts import SERVICE, agent, provisional_ended, provisional_placed
-from direct311.retention.cases.domain import CaseFile, CaseRules
+from direct311.retention.cases.domain import CaseFile, CaseKind, CaseRules
+from direct311.retention.cases.work import noting
 from direct311.retention.holds.domain import Bounds, Hold, ProvisionalHold, evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.ports import Inventory
@@ -26,7 +27,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 from direct311.runtime.messaging.records import EventProcessor
-from direct311.runtime.messaging.state import Change
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import derived_id
 
 SETS_AT_ONCE: Final = 10_000
@@ -121,16 +122,39 @@ class Preservation:
         await self.check(bounds, within="")
 
         async def decide(state: CaseFile) -> Change[CaseFile] | None:
-            provisional = _standing(state)
-            if provisional.bounds == bounds:
-                return None
-            now = self._clock.now()
-            after = provisional.bounded(bounds, caller.sub, now)
-            acts = provisional_placed(agent(caller), now, case_id, bounds, after.revision)
-            return Change(state.preserving(after), acts)
+            return self.bounded(caller, state, bounds)
 
-        await self._cases.change(case_id, self._ids.new(), decide)
+        await self._cases.change(case_id, self._ids.new(), noting(decide))
         return await self._preserved(await self.advance(case_id))
+
+    def bounded(self, caller: Caller, state: CaseFile, bounds: Bounds) -> Change[CaseFile] | None:
+        """The case with these bounds, and the events that say so; `None` if it has them. After the
+        write, `opened` makes sure that everybody who orders knows.
+
+        :raises RefusedError: the records of the case are identified.
+        """
+        provisional = _standing(state)
+        if provisional.bounds == bounds:
+            return None
+        now = self._clock.now()
+        placed = provisional.bounded(bounds, caller.sub, now)
+        after = state.preserving(placed)
+        acts = provisional_placed(agent(caller), now, state.record_id, bounds, placed.revision)
+        return Change(after, (self._step(after, "bounds_set", caller, now), *acts))
+
+    async def bounds_again(self, state: CaseFile, bounds: Bounds | None) -> Bounds | None:
+        """Within which bounds a case stops destruction when it is opened again: those given, or its
+        earlier ones, and always the records of its holds, which may be released meanwhile.
+
+        :raises MalformedError: the bounds name what no record has.
+        """
+        await self.check(bounds)
+        earlier = state.provisional.bounds if state.provisional else None
+        found = bounds or earlier
+        if found is None:
+            return None
+        held = [each.record_ids for each in await self._holds.of_case(state.record_id)]
+        return found.and_records([record_id for some in held for record_id in some])
 
     async def identify(
         self, caller: Caller, case_id: str, record_ids: Sequence[str], *, complete: bool
@@ -160,14 +184,22 @@ class Preservation:
             provisional = state.provisional
             # Read after the hold was placed: it may have missed a suit.
             after = state if state.suit is None else state.sued(caller.sub, self._clock.now())
+            now = self._clock.now()
             if complete and provisional is not None and provisional.standing:
-                now = self._clock.now()
                 after = after.preserving(provisional.ending(now))
-                acts = provisional_ended(agent(caller), now, case_id, provisional.bounds)
-                return Change(after, acts)
+                acts = provisional_ended(
+                    agent(caller),
+                    now,
+                    case_id,
+                    provisional.bounds,
+                    reopened=len(state.reopenings),
+                )
+                codes = ("complete",)
+                step = self._step(after, "records_identified", caller, now, codes, len(record_ids))
+                return Change(after, (step, *acts))
             return Change(after) if after != state else None
 
-        await self._cases.change(case_id, self._ids.new(), decide)
+        await self._cases.change(case_id, self._ids.new(), noting(decide))
         return await self._preserved(await self.advance(case_id, caller))
 
     async def sue(self, caller: Caller, case_id: str) -> Preserved:
@@ -181,9 +213,11 @@ class Preservation:
         async def decide(state: CaseFile) -> Change[CaseFile] | None:
             if state.suit is not None:
                 return None
-            return Change(state.sued(caller.sub, self._clock.now()))
+            now = self._clock.now()
+            after = state.sued(caller.sub, now)
+            return Change(after, (self._step(after, "suit", caller, now),))
 
-        await self._cases.change(case_id, self._ids.new(), decide)
+        await self._cases.change(case_id, self._ids.new(), noting(decide))
         return await self._preserved(await self.advance(case_id, caller))
 
     async def tasks(self, caller: Caller) -> Sequence[CaseTask]:
@@ -191,35 +225,69 @@ class Preservation:
         at any."""
         kinds = self._rules.kinds_at(caller.roles)
         supervises = bool({*SUPERVISORS} & {*caller.roles})
-        found = []
-        for file in await self._files.unbounded(LISTED):
+        found: list[CaseTask] = []
+        for file in await self._files.unbounded(LISTED, None if supervises else kinds):
             due_at = self._due_at(file)
             overdue = self._clock.now() >= due_at
-            if file.kind in kinds or (supervises and overdue):
+            if file.kind in kinds or overdue:
                 found.append(
                     CaseTask(
                         case_id=file.record_id, task="set_bounds", due_at=due_at, overdue=overdue
                     )
                 )
-        for hold in await self._holds.releasable(LISTED):
-            if hold.case_id is None or hold.earliest_release_at is None:
-                continue
-            if supervises or (await self._cases.read(hold.case_id)).kind in kinds:
-                found.append(
-                    CaseTask(
-                        case_id=hold.case_id,
-                        task="release_hold",
-                        hold_id=hold.hold_id,
-                        due_at=hold.earliest_release_at,
-                        overdue=True,
-                    )
-                )
+        for file in await self._files.awaited(LISTED, kinds):
+            found += self._awaited(file)
+        found += await self._to_release(None if supervises else kinds)
         return found
+
+    def _awaited(self, file: CaseFile) -> Iterator[CaseTask]:
+        """What the requester waits for: the answer to a message, or to a notice of a suit."""
+        now, unread = self._clock.now(), file.unanswered_since
+        if unread is not None:
+            due_at = self._business_days.end_of(
+                self._rules.bounds_business_days, unread, self._zone
+            )
+            yield CaseTask(
+                case_id=file.record_id, task="answer_message", due_at=due_at, overdue=now >= due_at
+            )
+        notified = file.answer_to_a_suit_since
+        if notified is not None:
+            due_at = self._business_days.end_of(
+                self._rules.notice_business_days, notified, self._zone
+            )
+            yield CaseTask(
+                case_id=file.record_id, task="answer_notice", due_at=due_at, overdue=now >= due_at
+            )
+
+    async def _to_release(self, kinds: Collection[CaseKind] | None) -> Sequence[CaseTask]:
+        """The holds of cases of these kinds (of all, without them) that may be released now. Holds
+        that serve no case, and those of another desk's cases, take no room in the list."""
+        found: list[CaseTask] = []
+        after: Hold | None = None
+        while len(found) < LISTED:
+            page = await self._holds.releasable(LISTED, after)
+            case_ids = {each.case_id for each in page if each.case_id is not None}
+            at_desk = case_ids if kinds is None else await self._files.of_kinds(case_ids, kinds)
+            found += [
+                CaseTask(
+                    case_id=each.case_id,
+                    task="release_hold",
+                    hold_id=each.hold_id,
+                    due_at=each.earliest_release_at,
+                    overdue=True,
+                )
+                for each in page
+                if each.case_id in at_desk and each.case_id and each.earliest_release_at
+            ]
+            if len(page) < LISTED:
+                break
+            after = page[-1]
+        return found[:LISTED]
 
     async def alarming(self) -> Sequence[str]:
         """The cases that stop all destruction and should have had bounds by now."""
         now = self._clock.now()
-        files = await self._files.unbounded(LISTED)
+        files = await self._files.unbounded(LISTED, None)
         return [each.record_id for each in files if now >= self._due_at(each)]
 
     # -- continuing after each step
@@ -290,20 +358,22 @@ class Preservation:
 
     async def _held(self, caller: Caller, state: CaseFile, record_ids: Sequence[str]) -> None:
         """Place the hold of these records, and write it into each of them."""
-        case_id, received_at = state.record_id, state.received_at
-        if received_at is None:
+        case_id, asked_at = state.record_id, state.asked_at
+        if asked_at is None:
             raise ValueError("a case that was never received")
         sued = state.suit is not None
+        # A case that was opened again holds its records anew: their first hold may be released.
+        again = f"{len(state.reopenings)}:" if state.reopenings else ""
         name = f"case {case_id}"
         hold = Hold(
-            hold_id=derived_id(case_id, f"records:{','.join(sorted(record_ids))}"),
+            hold_id=derived_id(case_id, f"records:{again}{','.join(sorted(record_ids))}"),
             name=name,
             # The same for every kind of case, so that a hold does not tell it.
             kind="public_records_request",
             authority=name,
             case_id=case_id,
             record_ids=tuple(record_ids),
-            earliest_release_at=None if sued else received_at + self._keep_for,
+            earliest_release_at=None if sued else asked_at + self._keep_for,
             suit_at=state.suit_at,
             placed_by=caller.sub,
             placed_at=self._clock.now(),
@@ -311,6 +381,24 @@ class Preservation:
         placed = await self._holding.place(hold, caller)
         if placed.state != "in_force":
             raise RefusedError("changed", "The hold of these records was released before.")
+
+    def _step(
+        self,
+        after: CaseFile,
+        step: str,
+        caller: Caller,
+        at: datetime,
+        codes: Collection[str] = (),
+        records: int = 0,
+    ) -> Outgoing:
+        """The event of a step in what the case stops."""
+        if after.kind is None:
+            raise ValueError("a case that was never received")
+        counts = {"records": records} if records else {}
+        rules = self._rules.of(after.kind)
+        return Outgoing(
+            after.recorded(rules, step=step, actor=caller.sub, at=at, codes=codes, counts=counts)
+        )
 
     @property
     def _keep_for(self) -> timedelta:

@@ -1,9 +1,9 @@
 """What preservation needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.domain import CaseFile, CaseKind
 from direct311.retention.holds.domain import Hold, HoldQuery, ProvisionalHold
 from direct311.runtime.access.rules import Caller
 
@@ -23,8 +23,20 @@ class PreservingCases(Protocol):
         """Cases whose suit is carried out everywhere, as far as the case knows."""
         ...
 
-    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
-        """Cases that stop all destruction because they have no bounds, oldest first."""
+    async def unbounded(self, limit: int, kinds: Collection[CaseKind] | None) -> Sequence[CaseFile]:
+        """Cases of these kinds (of all, without them) that stop all destruction because they have
+        no bounds, oldest first."""
+        ...
+
+    async def awaited(self, limit: int, kinds: Collection[CaseKind]) -> Sequence[CaseFile]:
+        """Cases of these kinds whose requester waits for an answer: to a message that came after
+        the county's last one, or to a notice of a suit; oldest first."""
+        ...
+
+    async def of_kinds(
+        self, case_ids: Collection[str], kinds: Collection[CaseKind]
+    ) -> Collection[str]:
+        """Those of these cases that are of these kinds."""
         ...
 
 

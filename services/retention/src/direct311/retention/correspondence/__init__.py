@@ -1,0 +1,1 @@
+"""What the county and the requester of records write to each other."""

@@ -8,16 +8,21 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from direct311.intake.case_messages.adapters import RetentionMessages
+from direct311.intake.case_messages.domain import OwnMessage
+from direct311.intake.case_messages.ports import MessageDesk
 from direct311.intake.records_requests.adapters.retention import RetentionCases
 from direct311.intake.records_requests.domain import RecordsRequest
-from direct311.intake.records_requests.ports import CaseDesk
+from direct311.intake.records_requests.ports import CaseDesk, DeskAwayError
 from direct311.retention.cases.api import public_router
+from direct311.retention.correspondence.api import own_router
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.telemetry import Metrics
+from tests.support.case_messages import TOKEN, InMemoryMessageDesk
 from tests.support.records_requests import InMemoryCaseDesk
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest
 
@@ -57,10 +62,17 @@ class Retention(CaseDeskUnderTest):
         self.app = FastAPI()
         install(self.app, Readiness(), Metrics(), self.ledger)
         self.app.include_router(public_router(self.submissions, caller_of(self.authenticator)))
+        self.app.include_router(own_router(self.corresponding, caller_of(self.authenticator)))
 
     def client(self) -> RetentionCases:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return RetentionCases(
+            Peer("http://retention.test", HttpClient(transport=transport), self.tokens)
+        )
+
+    def messages(self) -> RetentionMessages:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return RetentionMessages(
             Peer("http://retention.test", HttpClient(transport=transport), self.tokens)
         )
 
@@ -135,6 +147,70 @@ async def test_while_the_desk_is_away_nothing_is_opened(desk: Desk) -> None:
     assert not (await desk.calls.open_case(again)).repeated
 
 
+# ---------------------------------------------------------------- messages
+
+
+@dataclass
+class Messages:
+    calls: MessageDesk
+    token: str
+    away: Callable[[bool], None]
+
+
+async def messages_over_http() -> Messages:
+    retention = Retention()
+    opened = await retention.client().open_case(RecordsRequest(KEY, WORDS, {}))
+    return Messages(retention.messages(), opened.token, retention.be_away)
+
+
+async def messages_in_memory() -> Messages:
+    desk = InMemoryMessageDesk()
+
+    def away(is_away: bool) -> None:
+        desk.away = is_away
+
+    return Messages(desk, TOKEN, away)
+
+
+@pytest.fixture(params=[messages_in_memory, messages_over_http])
+async def messages(request: pytest.FixtureRequest) -> Messages:
+    found: Messages = await request.param()
+    return found
+
+
+async def test_what_a_requester_writes_is_read_by_the_same_token_and_written_once(
+    messages: Messages,
+) -> None:
+    assert (await messages.calls.read(messages.token)).messages == ()
+    first, again = [
+        await messages.calls.write(messages.token, OwnMessage(KEY, WORDS)) for _ in range(2)
+    ]
+    assert (first.repeated, again.repeated) == (False, True)
+    assert first.message_id == again.message_id
+    read = await messages.calls.read(messages.token)
+    assert [(each.sender, each.asks, each.text) for each in read.messages] == [
+        ("requester", False, WORDS)
+    ]
+    other = messages.calls.write(messages.token, OwnMessage(KEY, "Other."))
+    assert await code_of(other) == "idempotency_key"
+
+
+async def test_a_wrong_token_writes_and_reads_nothing(messages: Messages) -> None:
+    assert await code_of(messages.calls.read("wrong")) == "unknown_case"
+    assert await code_of(messages.calls.write("x" * 200, OwnMessage(KEY, WORDS))) == "unknown_case"
+    assert (await messages.calls.read(messages.token)).messages == ()
+
+
+async def test_while_the_desk_is_away_no_message_is_written(messages: Messages) -> None:
+    messages.away(True)
+    with pytest.raises(DeskAwayError) as away:
+        await messages.calls.write(messages.token, OwnMessage(KEY, WORDS))
+    assert not away.value.unsure
+    assert await code_of(messages.calls.read(messages.token)) == "case_desk_unavailable"
+    messages.away(False)
+    assert not (await messages.calls.write(messages.token, OwnMessage(KEY, WORDS))).repeated
+
+
 # ---------------------------------------------------------------- retention's calls
 
 
@@ -175,6 +251,8 @@ async def test_nobody_but_intake_may_pass_requests_on(caller: str) -> None:
         for path, body in (
             ("/internal/cases", {"key": KEY, "request": WORDS}),
             ("/internal/cases/status", {"token": "t"}),
+            ("/internal/cases/messages", {"token": "t", "key": KEY, "text": WORDS}),
+            ("/internal/cases/messages/read", {"token": "t"}),
         ):
             answer = await http.post(path, json=body, headers={"Authorization": f"Bearer {caller}"})
             assert answer.status_code == 403

@@ -57,6 +57,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryQuotas": Contract(CONTRACT + "test_client_stores.py", "MongoQuotas"),
     "InMemoryCounts": Contract(CONTRACT + "test_client_stores.py", "MongoCounts"),
     "InMemoryCaseDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionCases"),
+    "InMemoryMessageDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionMessages"),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from direct311.intake import sealing as sealed
+from direct311.intake.case_messages import wiring as case_messages_wiring
 from direct311.intake.catalogue import wiring as catalogue_wiring
 from direct311.intake.catalogue.wiring import CatalogueData
 from direct311.intake.clients import wiring as client_wiring
@@ -301,6 +302,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         estimates_router(
             intake.records_requests.estimate, intake.records_requests.notices, clients.failed_keys
         ),
+        case_messages_wiring.wire(settings, intake.resources, clients, intake.records_requests),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
         work_notes_router(intake.seal_work_note, who),

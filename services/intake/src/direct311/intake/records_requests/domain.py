@@ -26,8 +26,17 @@ STATES: Final = (
 )
 """The states of a case, as retention names them. A state that is not here has no words, and its
 name is shown."""
-STEPS: Final = ("received", "document_added", "worked_on", "closed")
+STEPS: Final = (
+    "received",
+    "document_added",
+    "worked_on",
+    "message_written",
+    "reopened",
+    "closed",
+)
 """The steps of a case, likewise."""
+SENDERS: Final = ("county", "requester")
+"""Who writes a message, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +113,15 @@ class CaseEstimate(Model):
 
 class NoticeWords(Model, extra="forbid"):
     """What a requester reads, in one language. `acknowledgement` may have `$case`. `states` and
-    `steps` are the words for what retention names, `charges` those for the lines of an estimate."""
+    `steps` are the words for what retention names, `charges` those for the lines of an estimate,
+    `senders` those for who writes a message."""
 
     acknowledgement: str
     states: Mapping[str, str]
     steps: Mapping[str, str]
     charges: Mapping[str, str] = nothing()
+    senders: Mapping[str, str]
+    message_received: str
 
 
 class RecordsRequestNotices(Model, extra="forbid"):
@@ -137,6 +149,14 @@ class RecordsRequestNotices(Model, extra="forbid"):
         """What is charged for, likewise."""
         return self.texts[language].charges.get(code, code)
 
+    def sender(self, language: Language, sender: str) -> str:
+        """Who wrote a message, likewise."""
+        return self.texts[language].senders.get(sender, sender)
+
+    def message_received(self, language: Language) -> str:
+        """What the answer to a message says."""
+        return " ".join(self.texts[language].message_received.split())
+
 
 def notice_problems(notices: RecordsRequestNotices) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the texts, as language, field and reason."""
@@ -151,7 +171,9 @@ def notice_problems(notices: RecordsRequestNotices) -> Iterator[tuple[str, str, 
         for field, named, known in (
             ("states", words.states, STATES),
             ("steps", words.steps, STEPS),
+            ("senders", words.senders, SENDERS),
+            ("message_received", {"": words.message_received}, ("",)),
         ):
             for name in known:
                 if not named.get(name, "").strip():
-                    yield language, f"{field}.{name}", "is missing"
+                    yield language, f"{field}.{name}" if name else field, "is missing"

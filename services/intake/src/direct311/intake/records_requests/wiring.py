@@ -23,13 +23,15 @@ AN_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class RecordsRequests:
-    """`notices`: what a requester reads. `limit`: its counts are exchanged every second."""
+    """`notices`: what a requester reads. `limit`: its counts are exchanged every second, and those
+    of `message_limit` with them."""
 
     ask: AskForRecords
     follow: FollowCase
     estimate: SeeEstimate
     notices: RecordsRequestNotices
     limit: AddressLimit
+    message_limit: AddressLimit
 
 
 def wire(settings: IntakeSettings, resources: Resources, clients: Clients) -> RecordsRequests:
@@ -45,4 +47,5 @@ def wire(settings: IntakeSettings, resources: Resources, clients: Clients) -> Re
         SeeEstimate(RetentionEstimates(retention)),
         load_notices(settings.records_requests_file).content,
         limit,
+        AddressLimit(limits, clients.names, settings.records_requests_per_hour, of="messages"),
     )

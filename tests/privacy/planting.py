@@ -188,11 +188,24 @@ REQUESTER = {
 """Who asks for records, and says how to reach them."""
 CASE_WORDS = "all complaints about the Quibblethorpe family of Marzipan Court"
 CASE_LETTER = b"%PDF-1.7 We, the firm of Hasenpfeffer-Nightingale, ask for records."
+CASE_QUESTION = "Do you mean the Birnbaum-Trolley affair?"
+CASE_ANSWER = "Yes, and what Wendelgard Ostrovny said of it."
+SCOPE = {
+    "person": {"name": "Gisbert Kranewitter"},
+    "place": {"address": "551 Pomegranate Hollow"},
+    "words": ["schnickschnack-bescherung"],
+}
+"""What both sides write, and what a custodian looks for."""
 CASES = [
     *(Canary(f"requester's {name}", text) for name, text in REQUESTER.items() if name != "phone"),
     Canary("requester's phone", REQUESTER["phone"], ("7865550186", "+17865550186")),
     Canary("words of a case", CASE_WORDS, ("Quibblethorpe", "Marzipan Court")),
     Canary("letter of a case", "Hasenpfeffer-Nightingale"),
+    Canary("question of a case", CASE_QUESTION, ("Birnbaum-Trolley",)),
+    Canary("answer of a case", CASE_ANSWER, ("Wendelgard Ostrovny",)),
+    Canary("person of a scope", SCOPE["person"]["name"]),
+    Canary("address of a scope", SCOPE["place"]["address"]),
+    Canary("words of a scope", SCOPE["words"][0]),
 ]
 """What lies in a case file of the case desk."""
 
@@ -252,6 +265,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
         await _case_desk(county, kept, answers)
+        await _correspondence(county, answers)
         links = await _residents(county, kept, answers)
         links += await _app(county, kept, links[1], answers)
         for record_id in (kept, doomed):
@@ -490,6 +504,49 @@ async def _case_desk(county: County, record_id: str, answers: Path) -> None:
     assert bounded.status_code == 200, bounded.text
     found.append(bounded)
     _keep(answers, "cases", found)
+
+
+async def _correspondence(county: County, answers: Path) -> None:
+    """A question, its answer by the token, and a scope, each also wrongly. What is rightly read is
+    not kept."""
+    gateway = f"{county.known.services['intake']}/v1/records-requests"
+    sent = (await county.http.post(gateway, json={"request": CASE_WORDS})).json()
+    case, own = f"/v1/cases/{sent['case_id']}", f"{gateway}/messages"
+    token = {"Authorization": f"Bearer {sent['token']}"}
+    bounds = {"record_ids": ["01920000-0000-7000-8000-000000000001"]}
+
+    async def desk(method: str, path: str, body: object = None) -> httpx.Response:
+        return await county.ask(method, "retention", case + path, "custodian", "carla", body)
+
+    question = {"text": CASE_QUESTION, "asks": True}
+    found = [
+        await desk("PUT", "/bounds", bounds),
+        await desk("POST", "/messages", question),
+        await county.http.post(own, json={"text": CASE_ANSWER}, headers=token),
+    ]
+    version = (await desk("GET", "/grants")).json()["version"]
+    found.append(await desk("PUT", "/scope", {"version": version, **SCOPE}))
+    assert [each.status_code for each in found] == [200, 201, 201, 200], found[-1].text
+    assert (await desk("GET", "/scope")).json()["words"] == SCOPE["words"]
+    assert CASE_ANSWER in (await desk("GET", "/messages")).text
+    assert CASE_QUESTION in (await county.http.get(own, headers=token)).text
+    found += [
+        await desk("GET", "/timeline"),
+        await desk("GET", "/searches"),
+        await desk("POST", "/messages", {**question, "extra": WRONG}),
+        await desk("POST", "/searches", {"search_id": "s-1", "where": WRONG, "hits": 0}),
+        await desk("PUT", "/scope", {"version": 1, **SCOPE}),
+        await desk("PUT", "/scope", {"version": version, **SCOPE, "person": {"extra": WRONG}}),
+        await county.http.post(own, json={"text": [CASE_ANSWER]}, headers=token),
+        await county.http.post(
+            own, json={"text": CASE_ANSWER}, headers={"Authorization": f"Bearer {WRONG}"}
+        ),
+        await county.ask("GET", "retention", f"{case}/messages", "liaison", "nosy"),
+        await county.ask("GET", "retention", f"{case}/scope", "auditor", "nosy"),
+    ]
+    codes = [each.status_code for each in found[4:]]
+    assert codes == [200, 200, 422, 422, 409, 422, 422, 404, 404, 403]
+    _keep(answers, "correspondence", found)
 
 
 async def _residents(county: County, record_id: str, answers: Path) -> list[str]:

@@ -245,13 +245,30 @@ def test_a_case_file_is_opened_at_the_desk_that_keeps_it(
     role: str, desks: tuple[str, ...], allowed: bool
 ) -> None:
     facts = RecordFacts("case-1", desks=desks)
-    fields = ("case_request", "case_contact", "case_letter")
+    fields: tuple[str, ...] = ("case_request", "case_contact", "case_letter")
+    if role == "custodian":
+        fields += ("case_message", "case_scope")
     decision = decide(person(role), "county_business", *fields, facts=facts, reference="case-1")
     assert decision.allowed is allowed
     if allowed:
         assert decision.rule_id == f"{role}-case-file"
     unsaid = decide(person(role), "county_business", *fields, facts=facts)
     assert not unsaid.allowed
+
+
+def test_the_token_of_a_case_opens_its_own_messages_and_nothing_else() -> None:
+    requester = Caller(
+        "link:case-1", ("resident",), authentication="signed_link", link_record_id="case-1"
+    )
+    own, other = RecordFacts("case-1"), RecordFacts("case-2")
+    decision = decide(requester, "subject_access", "case_message", facts=own)
+    assert (decision.allowed, decision.rule_id) == (True, "requester-own-messages")
+    assert not decide(requester, "subject_access", "case_message", facts=other).allowed
+    for field in ("case_request", "case_contact", "case_letter", "case_scope"):
+        assert not decide(requester, "subject_access", field, facts=own).allowed
+    # Nobody of the county opens them as the requester does, and no other purpose does.
+    assert not decide(person("custodian"), "subject_access", "case_message", facts=own).allowed
+    assert not decide(requester, "county_business", "case_message", facts=own).allowed
 
 
 def test_an_instrument_is_opened_by_the_liaison_only() -> None:

@@ -31,6 +31,8 @@ CANARIES = [
     Canary("address", ADDRESS),
     Canary("word", WORD),
 ]
+LONG_AGO = "1950-01-01T05:00:00Z"
+"""No record is that old."""
 TOPICS = ("disclosure", "act.recorded", "pii.accessed")
 
 
@@ -75,7 +77,7 @@ async def asked(county: County, at: str | None = None) -> Requester:
     answer = await county.http.post(url, json={"request": REQUEST})
     assert answer.status_code == 201, answer.text
     requester = Requester(county, answer.json()["case_id"], answer.json()["token"])
-    bounds = {"record_ids": [str(compat.uuid7())]}
+    bounds = {"query": {"until": LONG_AGO}}
     await Custodian(county, requester.case_id).done("PUT", "/bounds", bounds)
     return requester
 
@@ -132,8 +134,8 @@ async def test_an_anonymous_request_is_clarified_searched_closed_and_opened_agai
     refused = await custodian.ask("POST", "/close", {"outcome": "no_records"})
     assert refused.json()["type"].endswith(":no_search")
     search = {"search_id": str(compat.uuid7()), "where": "email", "shape": ["words"], "hits": 0}
-    for _ in range(2):
-        log = await custodian.done("POST", "/searches", {**search, "minutes": 12})
+    await custodian.done("POST", "/searches", {**search, "minutes": 12})
+    log = await custodian.done("POST", "/searches", {**search, "minutes": 12})
     assert [(each["where"], each["hits"]) for each in log["searches"]] == [("email", 0)]
     note = {"note_id": str(compat.uuid7()), "work": "correspond", "minutes": 5}
     assert (await custodian.done("POST", "/minutes", note))["minutes_in_all"] == 17
@@ -219,15 +221,15 @@ async def nothing_lies_in_clear(county: County, stack: Stack) -> None:
 async def test_a_scope_becomes_bounds_where_it_names_nobody(county: County) -> None:
     requester = await asked(county)
     custodian = Custodian(county, requester.case_id)
-    record = str(compat.uuid7())
-    personal = scope(await custodian.version(), record_ids=[record], as_bounds=True)
+    personal = scope(await custodian.version(), as_bounds=True)
     refused = await custodian.ask("PUT", "/scope", personal)
     assert refused.json()["type"].endswith(":scope_bounds")
-    order = {"version": await custodian.version(), "record_ids": [record], "as_bounds": True}
+    window = {"since": "1940-01-01T05:00:00Z", "until": LONG_AGO}
+    order = {"version": await custodian.version(), **window, "words": [WORD], "as_bounds": True}
     await custodian.done("PUT", "/scope", order)
     seen = await custodian.done("GET", "/preservation")
-    assert seen["bounds"] == {"record_ids": [record]}
-    stale = await custodian.ask("PUT", "/scope", {**order, "record_ids": []})
+    assert {name: seen["bounds"]["query"][name] for name in window} == window
+    stale = await custodian.ask("PUT", "/scope", {**order, "words": []})
     assert stale.json()["type"].endswith(":changed")
 
 

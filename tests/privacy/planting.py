@@ -190,10 +190,12 @@ CASE_WORDS = "all complaints about the Quibblethorpe family of Marzipan Court"
 CASE_LETTER = b"%PDF-1.7 We, the firm of Hasenpfeffer-Nightingale, ask for records."
 CASE_QUESTION = "Do you mean the Birnbaum-Trolley affair?"
 CASE_ANSWER = "Yes, and what Wendelgard Ostrovny said of it."
+SCOPE_NAME, SCOPE_ADDRESS = "Gisbert Kranewitter", "551 Pomegranate Hollow"
+SCOPE_WORD = "schnickschnack-bescherung"
 SCOPE = {
-    "person": {"name": "Gisbert Kranewitter"},
-    "place": {"address": "551 Pomegranate Hollow"},
-    "words": ["schnickschnack-bescherung"],
+    "person": {"name": SCOPE_NAME},
+    "place": {"address": SCOPE_ADDRESS},
+    "words": [SCOPE_WORD],
 }
 """What both sides write, and what a custodian looks for."""
 CASES = [
@@ -203,9 +205,9 @@ CASES = [
     Canary("letter of a case", "Hasenpfeffer-Nightingale"),
     Canary("question of a case", CASE_QUESTION, ("Birnbaum-Trolley",)),
     Canary("answer of a case", CASE_ANSWER, ("Wendelgard Ostrovny",)),
-    Canary("person of a scope", SCOPE["person"]["name"]),
-    Canary("address of a scope", SCOPE["place"]["address"]),
-    Canary("words of a scope", SCOPE["words"][0]),
+    Canary("person of a scope", SCOPE_NAME),
+    Canary("address of a scope", SCOPE_ADDRESS),
+    Canary("words of a scope", SCOPE_WORD),
 ]
 """What lies in a case file of the case desk."""
 
@@ -513,7 +515,7 @@ async def _correspondence(county: County, answers: Path) -> None:
     sent = (await county.http.post(gateway, json={"request": CASE_WORDS})).json()
     case, own = f"/v1/cases/{sent['case_id']}", f"{gateway}/messages"
     token = {"Authorization": f"Bearer {sent['token']}"}
-    bounds = {"record_ids": ["01920000-0000-7000-8000-000000000001"]}
+    bounds = {"query": {"until": "1950-01-01T05:00:00Z"}}
 
     async def desk(method: str, path: str, body: object = None) -> httpx.Response:
         return await county.ask(method, "retention", case + path, "custodian", "carla", body)

@@ -150,7 +150,7 @@ def test_a_search_is_written_down_and_shown(session: FakeSession) -> None:
     assert "42 minutes: search 12, review 30" in shown
     words = ("--where", "email", "--by", "words", "--by", "time", "--minutes", "12")
     called(session, "searches", CASE, *words)
-    method, path, body = session.sent[-1]
+    *_, (method, path, body) = session.sent
     assert (method, path) == ("POST", "/searches")
     assert (body["where"], body["shape"], body["hits"], body["minutes"]) == (
         "email",

@@ -391,7 +391,7 @@ async def test_each_end_and_each_beginning_of_a_hold_is_an_act_of_its_own(
 
 
 async def test_records_are_held_anew_after_a_reopening(county: CaseDeskUnderTest) -> None:
-    await county.retention.eligible("r1")
+    await county.retention.eligible("r1", "r9")
     case_id = await acknowledged(county)
     await county.preservation.identify(CARLA, case_id, ["r1"], complete=True)
     await county.desk.withdraw(CARLA, case_id)
@@ -477,6 +477,9 @@ async def test_only_a_closed_case_at_the_own_desk_is_opened_again(
     case_id = await acknowledged(county)
     assert await code_of(county.desk.reopen(CARLA, case_id, "mistake")) == "case_state"
     assert await code_of(county.desk.reopen(LIAISON, case_id, "mistake")) == "unknown_case"
+    police = (await county.desk.open_case(LIAISON, "law_enforcement", "x", None, None)).record_id
+    await county.desk.withdraw(LIAISON, police)
+    assert await code_of(county.desk.reopen(LIAISON, police, "mistake")) == "case_kind"
 
 
 # ---------------------------------------------------------------- the timeline

@@ -60,7 +60,7 @@ class SearchLog(Model):
     @property
     def minutes_in_all(self) -> int:
         """How many minutes the searches and the other work took together."""
-        return sum(each.minutes for each in (*self.searches, *self.minutes))
+        return sum(self.minutes_by_work.values())
 
     @property
     def minutes_by_work(self) -> dict[str, int]:

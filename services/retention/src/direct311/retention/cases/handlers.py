@@ -285,6 +285,7 @@ class CaseDesk:
         :raises MalformedError: the bounds name what no record has.
         """
         state = await self._work.found(caller, case_id)
+        self._work.records_case(state)
         again = await self._preserving.bounds_again(state, bounds)
 
         async def decide(state: CaseFile) -> Changed:

@@ -519,7 +519,8 @@ class CaseFile(RecordState):
             revision=before.revision + 1 if before else 1,
         )
         return replaced(
-            self.entering("scoping"),
+            self,
+            state=self.entering("scoping").state,
             reopening=None,
             reopenings=(*self.reopenings, reopening),
             outcome=None,

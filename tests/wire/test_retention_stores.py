@@ -311,6 +311,27 @@ async def test_records_are_found_by_hold_order_and_rules(stores: Stores) -> None
 # ---------------------------------------------------------------- holds
 
 
+async def test_holds_that_may_be_released_come_longest_first_and_page_by_page(
+    stores: Stores,
+) -> None:
+    long_ago = START - timedelta(days=400)
+    times = {
+        "h3": long_ago + timedelta(hours=1),
+        "h2": long_ago,
+        "h1": long_ago,
+        "h4": START + timedelta(days=9_000),
+        "h5": None,
+    }
+    for hold_id, at in times.items():
+        placed = hold(hold_id, record_ids=("r1",), state="in_force", earliest_release_at=at)
+        await stores.holds.add(placed, ())
+    first = await stores.holds.releasable(2)
+    assert [each.hold_id for each in first] == ["h1", "h2"]
+    rest = await stores.holds.releasable(2, first[-1])
+    assert [each.hold_id for each in rest] == ["h3"]
+    assert not await stores.holds.releasable(2, rest[-1])
+
+
 async def test_a_hold_is_kept_once_and_replaced_only_in_its_version(stores: Stores) -> None:
     first = hold(query=HoldQuery(service_codes=("X",), since=START))
     assert await stores.holds.add(first, ()) == first

@@ -59,7 +59,7 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-class FakeSession:
+class CaseSession:
     """Retention with one case."""
 
     def __init__(self) -> None:
@@ -82,11 +82,11 @@ class FakeSession:
 
 
 @pytest.fixture
-def session() -> FakeSession:
-    return FakeSession()
+def session() -> CaseSession:
+    return CaseSession()
 
 
-def called(session: FakeSession, *words: str, typed: str = "") -> Any:
+def called(session: CaseSession, *words: str, typed: str = "") -> Any:
     app = typer.Typer()
 
     def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -99,7 +99,7 @@ def called(session: FakeSession, *words: str, typed: str = "") -> Any:
 
 
 def test_a_question_comes_from_a_file_and_a_repeat_has_a_key_of_its_own(
-    session: FakeSession, tmp_path: Path
+    session: CaseSession, tmp_path: Path
 ) -> None:
     text = tmp_path / "question.txt"
     text.write_text("Which bridge?")
@@ -111,7 +111,7 @@ def test_a_question_comes_from_a_file_and_a_repeat_has_a_key_of_its_own(
     assert len({each["key"] for each in bodies}) == 2
 
 
-def test_messages_are_shown_as_text(session: FakeSession) -> None:
+def test_messages_are_shown_as_text(session: CaseSession) -> None:
     shown = called(session, "messages", CASE).output
     assert "county asks" in shown
     assert "[b]It" in shown
@@ -119,7 +119,7 @@ def test_messages_are_shown_as_text(session: FakeSession) -> None:
 
 
 def test_whom_and_what_to_look_for_is_asked_for_and_never_in_the_command(
-    session: FakeSession,
+    session: CaseSession,
 ) -> None:
     typed = "Ada\n\n\n\nbridge, canal\n5 Main St\n"
     words = ("--person", "--words", "--address", "--municipality", "Hialeah", "--type", "BRIDGE")
@@ -139,12 +139,12 @@ def test_whom_and_what_to_look_for_is_asked_for_and_never_in_the_command(
     )
 
 
-def test_without_options_the_scope_is_shown(session: FakeSession) -> None:
+def test_without_options_the_scope_is_shown(session: CaseSession) -> None:
     assert "criteria" in called(session, "scope", CASE).output
     assert session.sent == [("GET", "/scope", None)]
 
 
-def test_a_search_is_written_down_and_shown(session: FakeSession) -> None:
+def test_a_search_is_written_down_and_shown(session: CaseSession) -> None:
     shown = called(session, "searches", CASE).output
     assert session.sent[-1] == ("GET", "/searches", None)
     assert "42 minutes: search 12, review 30" in shown
@@ -160,7 +160,7 @@ def test_a_search_is_written_down_and_shown(session: FakeSession) -> None:
     )
 
 
-def test_minutes_timeline_close_and_reopen(session: FakeSession) -> None:
+def test_minutes_timeline_close_and_reopen(session: CaseSession) -> None:
     called(session, "minutes", CASE, "review", "30", "--person", "wanda")
     assert session.sent[-1][2]["person"] == "wanda"
     shown = called(session, "timeline", CASE).output

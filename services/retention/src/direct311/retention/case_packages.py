@@ -1,0 +1,194 @@
+"""What a case file keeps of what was collected and packaged for it.
+
+Numbers, codes, hashes and times alone. What was collected, and the packages, are sealed in the
+store.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+from direct311.schemas import Instant, Model, replaced
+from direct311.schemas import events as ev
+
+PACKAGE: Final = "case_package"
+"""The sealed field of what was collected for a case, and of its packages."""
+MOST_PARTS: Final = 10_000
+"""The most records that are collected for one case."""
+MOST_PACKAGES: Final = 100
+"""The most packages in one case file."""
+PackageState = Literal["built", "approved", "released", "replaced"]
+
+
+class CollectedPart(Model):
+    """What the owners answered about one record, sealed in the store.
+
+    `version`: the record's. `decisions`: SHA-256 (hex) of the decisions by which it was rendered.
+    `sha256`, `size`: of what was sealed. `withheld`: how many items are withheld, the newest one
+    `decided_at`. `released_in`: the package (SHA-256, hex) in which it went out.
+    """
+
+    record_id: str
+    version: int
+    decisions: str
+    sha256: str
+    size: int
+    withheld: int
+    decided_at: Instant | None = None
+    collected_by: str
+    collected_at: Instant
+    released_in: str | None = None
+
+    @property
+    def sealed_name(self) -> str:
+        """What binds its ciphertext to it; the key binds the case."""
+        return f"{PACKAGE}/part/{self.sha256}"
+
+    def is_as(self, other: "CollectedPart") -> bool:
+        """Whether the owners answered the same."""
+        return (self.version, self.decisions, self.sha256) == (
+            other.version,
+            other.decisions,
+            other.sha256,
+        )
+
+    def released(self, package: str) -> "CollectedPart":
+        """A copy that went out in this package."""
+        return replaced(self, released_in=package)
+
+
+class PackageApproval(Model):
+    """One person's approval of a package, and in which role it was given."""
+
+    role: str
+    approval: ev.Approval
+
+
+class BuiltPackage(Model):
+    """A package, from its building on. `sha256` (hex) and `size` are those of its bytes; that hash
+    is what others approve. `built_from`: the version of the case that the person who built it had
+    seen. `partial`: not everything was collected yet. `records`, `withheld`: how many records it
+    has, and how many items are withheld in them."""
+
+    sha256: str
+    size: int
+    built_by: str
+    built_at: Instant
+    built_from: int
+    partial: bool
+    records: int
+    withheld: int
+    approvals: tuple[PackageApproval, ...] = ()
+    released_by: str | None = None
+    released_at: Instant | None = None
+
+    @property
+    def sealed_name(self) -> str:
+        """What binds its ciphertext to it; the key binds the case."""
+        return f"{PACKAGE}/package/{self.sha256}"
+
+    @property
+    def acts(self) -> Iterable[datetime]:
+        """When somebody did something about it."""
+        yield self.built_at
+        yield from (each.approval.approved_at for each in self.approvals)
+        if self.released_at is not None:
+            yield self.released_at
+
+    def needed(self, releasers: Sequence[str], exemption_releasers: Sequence[str]) -> list[str]:
+        """The roles in which somebody must approve it."""
+        roles = [*releasers, *(exemption_releasers if self.withheld else ())]
+        return list(dict.fromkeys(roles))
+
+    def missing(self, needed: Collection[str]) -> tuple[str, ...]:
+        """The roles, of those needed, in which nobody has approved it yet."""
+        given = {each.role for each in self.approvals}
+        return tuple(role for role in needed if role not in given)
+
+    def approved_by(self, approval: PackageApproval) -> "BuiltPackage":
+        """A copy with one more approval."""
+        return replaced(self, approvals=(*self.approvals, approval))
+
+    def released(self, by: str, at: datetime) -> "BuiltPackage":
+        """A copy that went out."""
+        return replaced(self, released_by=by, released_at=at)
+
+
+class CasePackages(Model):
+    """All that was collected and packaged for a case. `parts`: one for each record, by its id.
+    `packages`: oldest first; only the newest can be approved and released."""
+
+    parts: tuple[CollectedPart, ...] = ()
+    packages: tuple[BuiltPackage, ...] = ()
+
+    def part(self, record_id: str) -> CollectedPart | None:
+        """What was collected of this record."""
+        return next((each for each in self.parts if each.record_id == record_id), None)
+
+    @property
+    def pending(self) -> tuple[CollectedPart, ...]:
+        """What was collected and has not gone out."""
+        return tuple(each for each in self.parts if each.released_in is None)
+
+    @property
+    def newest(self) -> BuiltPackage | None:
+        """The newest package, unless it went out."""
+        last = self.packages[-1] if self.packages else None
+        return last if last is not None and last.released_at is None else None
+
+    @property
+    def released(self) -> tuple[BuiltPackage, ...]:
+        """What went out, oldest first."""
+        return tuple(each for each in self.packages if each.released_at is not None)
+
+    @property
+    def objects(self) -> int:
+        """How many sealed objects there are at least."""
+        return len(self.parts) + len(self.packages)
+
+    @property
+    def size(self) -> int:
+        """The bytes of these, before they were sealed."""
+        return sum(each.size for each in self.parts) + sum(each.size for each in self.packages)
+
+    @property
+    def acts(self) -> Iterable[datetime]:
+        """When somebody did something about it."""
+        yield from (each.collected_at for each in self.parts)
+        for package in self.packages:
+            yield from package.acts
+
+    def package(self, sha256: str) -> BuiltPackage | None:
+        """The package with this hash; if there are two, the newer one."""
+        found = (each for each in reversed(self.packages) if each.sha256 == sha256)
+        return next(found, None)
+
+    def remaining(self, record_ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of these records that were not collected."""
+        known = {each.record_id for each in self.parts}
+        return tuple(each for each in record_ids if each not in known)
+
+    def collected(self, fresh: Iterable[CollectedPart]) -> "CasePackages":
+        """A copy with these parts. What went out stays as it went out."""
+        parts = {each.record_id: each for each in self.parts}
+        for each in fresh:
+            known = parts.get(each.record_id)
+            if known is None or not (known.released_in or known.is_as(each)):
+                parts[each.record_id] = each
+        return replaced(self, parts=tuple(parts[each] for each in sorted(parts)))
+
+    def with_package(self, package: BuiltPackage) -> "CasePackages":
+        """A copy with this package as the newest."""
+        return replaced(self, packages=(*self.packages, package))
+
+    def with_newest(self, package: BuiltPackage) -> "CasePackages":
+        """A copy in which the newest package is as given."""
+        return replaced(self, packages=(*self.packages[:-1], package))
+
+    def went_out(self, package: BuiltPackage) -> "CasePackages":
+        """A copy in which the newest package, as given, went out with all that was pending."""
+        parts = tuple(
+            each.released(package.sha256) if each.released_in is None else each
+            for each in self.parts
+        )
+        return replaced(self.with_newest(package), parts=parts)

@@ -1,0 +1,1 @@
+"""Packages: what a case releases, collected from its owners, built, approved by hash, released."""

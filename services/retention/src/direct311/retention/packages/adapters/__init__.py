@@ -1,0 +1,1 @@
+"""Implements the ports: the owners over HTTP, the holds, PDF, the texts from their file."""

@@ -1,0 +1,1 @@
+"""What is collected of a record, what a package is, and what its papers say."""

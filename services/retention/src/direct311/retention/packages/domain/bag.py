@@ -1,0 +1,169 @@
+"""The bytes of a package: a BagIt 1.0 bag (RFC 8493) in a zip file.
+
+The same entries give the same bytes: entries are sorted by name, with one time, one mode and one
+compression. So two people can approve a hash, and whoever builds the package again can compare.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Any, Final
+
+from direct311.retention.packages.domain.parts import RecordPart, canonical
+
+NOTE_FORM: Final = "direct311-package-v1"
+"""The first line of the note that retention signs."""
+TAG_MANIFEST: Final = "tagmanifest-sha256.txt"
+NOTE: Final = "tagmanifest.note"
+LOG_COLUMNS: Final = (
+    "record_id",
+    "item",
+    "field",
+    "code",
+    "citation",
+    "decided_by",
+    "decided_at",
+    "version",
+)
+"""The columns of the exemption log."""
+LEVEL: Final = 9
+"""The level of compression."""
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can have."""
+_MODE: Final = 0o100644
+_UNIX: Final = 3
+_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet may take for the beginning of a formula; the last four are full-width."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageContent:
+    """All that a package is made of. `parts`: its records. `letter`, `exemption_log_pdf`: its
+    papers, as PDF. `last_decided_on`: the day of the last decision. `sign`: makes retention's
+    signed note of a text."""
+
+    case_id: str
+    organization: str
+    last_decided_on: date
+    parts: Sequence[RecordPart]
+    letter: bytes
+    exemption_log_pdf: bytes
+    search_log: Sequence[Mapping[str, Any]]
+    fees: Mapping[str, Any]
+    sign: Callable[[str], str]
+
+
+def package(content: PackageContent) -> bytes:
+    """The bytes of the package."""
+    parts = sorted(content.parts, key=lambda each: each.record_id)
+    rows = log_rows(parts)
+    payload = {
+        **{f"data/records/{each.record_id}.json": canonical(each.content) for each in parts},
+        "data/records.csv": _records_csv(parts),
+    }
+    tags = {
+        "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
+        "bag-info.txt": _bag_info(content, payload),
+        "letter.pdf": content.letter,
+        "exemption-log.json": canonical(rows),
+        "exemption-log.csv": _csv(LOG_COLUMNS, rows),
+        "exemption-log.pdf": content.exemption_log_pdf,
+        "search-log.json": canonical(list(content.search_log)),
+        "fees.json": canonical(dict(content.fees)),
+        "manifest-sha256.txt": _manifest(payload),
+    }
+    tag_manifest = _manifest(tags)
+    note = content.sign(note_text(content.case_id, tag_manifest))
+    return _zipped({**payload, **tags, TAG_MANIFEST: tag_manifest, NOTE: note.encode()})
+
+
+def note_text(case_id: str, tag_manifest: bytes) -> str:
+    """What retention signs about a package."""
+    return f"{NOTE_FORM}\n{case_id}\n{sha256(tag_manifest).hexdigest()}\n"
+
+
+def log_rows(parts: Iterable[RecordPart]) -> list[Mapping[str, Any]]:
+    """The rows of the exemption log, by record."""
+    ordered = sorted(parts, key=lambda each: each.record_id)
+    return [row for each in ordered for row in each.log_rows]
+
+
+def _manifest(entries: Mapping[str, bytes]) -> bytes:
+    """As `sha256sum` writes and checks it."""
+    lines = (f"{sha256(entries[name]).hexdigest()}  {name}\n" for name in sorted(entries))
+    return "".join(lines).encode()
+
+
+def _bag_info(content: PackageContent, payload: Mapping[str, bytes]) -> bytes:
+    octets = sum(map(len, payload.values()))
+    lines = (
+        f"Source-Organization: {content.organization}",
+        f"External-Identifier: {content.case_id}",
+        f"Payload-Oxum: {octets}.{len(payload)}",
+        f"Bagging-Date: {content.last_decided_on.isoformat()}",
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _records_csv(parts: Sequence[RecordPart]) -> bytes:
+    """One line for each record. A value that is not a text or a number is JSON."""
+    public = sorted({name for each in parts for name in each.rendering.public})
+    fields = sorted({name for each in parts for name in each.rendering.fields})
+    columns = (
+        "record_id",
+        "version",
+        *(f"public.{name}" for name in public),
+        *(f"fields.{name}" for name in fields),
+        "job_history",
+    )
+    rows = []
+    for each in parts:
+        found = each.rendering
+        rows.append(
+            {
+                "record_id": found.record_id,
+                "version": found.version,
+                **{f"public.{name}": value for name, value in found.public.items()},
+                **{f"fields.{name}": value for name, value in found.fields.items()},
+                "job_history": each.job_history,
+            }
+        )
+    return _csv(columns, rows)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """RFC 4180, in UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([cell(row.get(name)) for name in columns])
+    return text.getvalue().encode()
+
+
+def cell(value: object) -> str:
+    """A value as a cell. A text that a spreadsheet would run as a formula gets an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str):
+        plain = isinstance(value, int | float)
+        return json.dumps(value) if plain else canonical(value).decode()
+    return f"'{value}" if value[:1] in _FORMULA or value.lstrip()[:1] in _FORMULA else value
+
+
+def _zipped(entries: Mapping[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = _UNIX
+            info.external_attr = _MODE << 16
+            archive.writestr(info, entries[name], compresslevel=LEVEL)
+    return file.getvalue()

@@ -1,0 +1,89 @@
+"""The words of the letter that goes with a package, and what it says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from string import Template
+from typing import Final, Literal
+
+from direct311.schemas import Model
+
+LANGUAGES: Final = ("en", "es", "ht")
+PLACES: Final = frozenset({"case", "received", "records", "withheld"})
+"""What a text may name."""
+
+
+class LetterWords(Model, extra="forbid"):
+    """The letter in one language. `partial` and `withheld` stand in it where they apply."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    partial: str
+    withheld: str
+    nothing_withheld: str
+
+
+class ReleaseLetter(Model, extra="forbid"):
+    """All texts; see `data/release_letter.yaml`. They have no place for personal data.
+    `organization`: who releases."""
+
+    letter: str
+    version: str
+    citation: str
+    organization: str
+    texts: Mapping[Literal["en", "es", "ht"], LetterWords]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFacts:
+    """What one letter says. `citations`: how many items are withheld by each."""
+
+    case_id: str
+    received_on: date
+    records: int
+    partial: bool
+    citations: Mapping[str, int]
+
+    @property
+    def withheld(self) -> int:
+        """How many items are withheld."""
+        return sum(self.citations.values())
+
+
+def letter_of(letter: ReleaseLetter, facts: LetterFacts) -> Sequence[tuple[str, Sequence[str]]]:
+    """The letter in each language: its title and its paragraphs."""
+    said = []
+    for words in (letter.texts["en"], letter.texts["es"], letter.texts["ht"]):
+        paragraphs = [*words.paragraphs]
+        if facts.partial:
+            paragraphs.append(words.partial)
+        if facts.citations:
+            paragraphs.append(words.withheld)
+            paragraphs += [f"{name}: {facts.citations[name]}" for name in sorted(facts.citations)]
+        else:
+            paragraphs.append(words.nothing_withheld)
+        places = {
+            "case": facts.case_id,
+            "received": facts.received_on.isoformat(),
+            "records": str(facts.records),
+            "withheld": str(facts.withheld),
+        }
+        filled = [Template(" ".join(each.split())).substitute(places) for each in paragraphs]
+        said.append((words.title, filled))
+    return said
+
+
+def letter_problems(letter: ReleaseLetter) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the texts, as language, field and reason."""
+    if "\n" in letter.organization or not letter.organization.strip():
+        yield letter.letter, "organization", "must be one line"
+    for language in LANGUAGES:
+        words = next((words for name, words in letter.texts.items() if name == language), None)
+        if words is None:
+            yield language, "texts", "is missing"
+            continue
+        texts = (*words.paragraphs, words.partial, words.withheld, words.nothing_withheld)
+        for text in texts:
+            template = Template(text)
+            if not template.is_valid() or not {*template.get_identifiers()} <= PLACES:
+                yield language, "paragraphs", f"may have no places but {', '.join(sorted(PLACES))}"

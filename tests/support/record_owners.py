@@ -1,0 +1,131 @@
+"""Intake and routing as retention's packages see them: a small HTTP application with their two
+calls, for tests of what is done with the answers. `tests/contract/test_record_owners.py` says what
+it promises."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from direct311.runtime.peers import HttpClient, Peer
+
+DECIDED_AT = "2026-02-27T15:30:00Z"
+CITATION = "119.071(4)(d)"
+MARK = f"[■ {CITATION}]"
+PROBLEM = "urn:direct311:problem:"
+
+
+def record(
+    number: int, *, withheld: int = 1, text: str = "The bridge near {} shakes.", version: int = 2
+) -> dict[str, Any]:
+    """What intake answers about a record with so many withheld spans, all in its description."""
+    rows = [
+        {
+            "item": f"description:{16 + 7 * each}-{22 + 7 * each}",
+            "field": "description",
+            "code": "protected_person",
+            "citation": CITATION,
+            "decided_by": "rita",
+            "decided_at": DECIDED_AT,
+            "version": version,
+        }
+        for each in range(withheld)
+    ]
+    return {
+        "version": version,
+        "decisions": sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest(),
+        "public": {
+            "service_code": "BRIDGE",
+            "lat": round(25.76 + number / 1000, 3),
+            "status": "open",
+        },
+        "fields": {"description": text.format(" ".join([MARK] * withheld) or "5th Street")},
+        "withheld": rows,
+    }
+
+
+@dataclass
+class RecordOwners:
+    """`records`: what intake answers, by record id; a word instead is the code of a refusal with
+    409. `granted`: the records for which the grant is known; `None`: for all. `jobs`: what routing
+    answers. `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody
+    answers."""
+
+    records: dict[str, dict[str, Any] | str] = field(default_factory=dict)
+    granted: set[str] | None = None
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: list[tuple[str, Any, str, str]] = field(default_factory=list)
+    away: bool = False
+    token_refused: bool = False
+
+    def app(self) -> FastAPI:
+        """Both services in one application."""
+        app = FastAPI()
+
+        @app.post("/internal/cases/{case_id}/records/{record_id}/rendering")
+        async def rendering(case_id: str, record_id: str, request: Request) -> JSONResponse:
+            if (refused := await self._refused(record_id, request)) is not None:
+                return refused
+            if (await request.json()) != {"recipient": "requester"}:
+                return _problem(422, "malformed")
+            found = self.records.get(record_id)
+            if found is None:
+                return _problem(404, "unknown_record")
+            if isinstance(found, str):
+                return _problem(409, found)
+            return JSONResponse({"record_id": record_id, **found})
+
+        @app.post("/v1/jobs/{record_id}/history")
+        async def history(record_id: str, request: Request) -> JSONResponse:
+            if (refused := await self._refused(record_id, request)) is not None:
+                return refused
+            found = self.jobs.get(record_id)
+            return _problem(404, "not_found") if found is None else JSONResponse(found)
+
+        return app
+
+    async def _refused(self, record_id: str, request: Request) -> JSONResponse | None:
+        own, person = (
+            request.headers.get(name, "") for name in ("authorization", "x-on-behalf-of")
+        )
+        self.asked.append((request.url.path, await request.json(), own, person))
+        if self.away:
+            return _problem(503, "unavailable")
+        if self.token_refused or not person:
+            return _problem(401, "unauthenticated")
+        if self.granted is not None and record_id not in self.granted:
+            return _problem(403, "disclosure_case")
+        return None
+
+    def peer(self) -> Peer:
+        """A client of it, without a socket."""
+        transport = httpx.ASGITransport(app=self.app(), raise_app_exceptions=False)
+        return Peer("http://owners.test", HttpClient(transport=transport), ExchangedTokens())
+
+    def paths(self) -> list[str]:
+        """The calls, in order."""
+        return [path for path, *_ in self.asked]
+
+
+class ExchangedTokens:
+    """The tokens of retention, and those that it gets for a person."""
+
+    async def get(self) -> str:
+        return "service:svc-retention"
+
+    async def exchanged(self, authorization: str) -> str:
+        return f"exchanged:{authorization.removeprefix('Bearer ')}"
+
+
+def job(record_id: str) -> Mapping[str, Any]:
+    """What routing answers about a record."""
+    return {"record_id": record_id, "department": "public_works", "revision": 1, "updates": 0}
+
+
+def _problem(status: int, code: str) -> JSONResponse:
+    return JSONResponse({"type": PROBLEM + code, "status": status}, status)

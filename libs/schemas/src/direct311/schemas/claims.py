@@ -33,6 +33,7 @@ HELD_BY: Mapping[str, str] = MappingProxyType(
         "case_statement": "retention",
         "case_message": "retention",
         "case_scope": "retention",
+        "case_package": "retention",
         "audit_entry": "audit",
         "exempt_entry": "audit",
     }
@@ -55,7 +56,7 @@ DONE_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "seal": ("intake", "media", "retention"),
         "correct": ("intake",),
         "log_read": ("audit",),
-        "export": ("audit",),
+        "export": ("retention", "audit"),
         "print": ("audit",),
         "hold": ("audit",),
     }

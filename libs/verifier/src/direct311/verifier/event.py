@@ -52,6 +52,7 @@ HELD_BY = {
     "case_statement": "retention",
     "case_message": "retention",
     "case_scope": "retention",
+    "case_package": "retention",
     "audit_entry": "audit",
     "exempt_entry": "audit",
 }
@@ -71,7 +72,7 @@ DONE_BY = {
     "seal": ("intake", "media", "retention"),
     "correct": ("intake",),
     "log_read": ("audit",),
-    "export": ("audit",),
+    "export": ("retention", "audit"),
     "print": ("audit",),
     "hold": ("audit",),
 }

@@ -22,6 +22,7 @@ from direct311.retention.inventory import wiring as inventory
 from direct311.retention.inventory.consumers import TOPICS
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.legal_process import wiring as legal_process
+from direct311.retention.packages import wiring as packages
 from direct311.retention.preservation import wiring as preservation
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
@@ -104,6 +105,9 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     denied = denials.wire(settings, resources, caller, work, by_token)
     corresponding = correspondence.wire(work, desk.cases, caller)
     scoped = scoping.wire(work, preserved.preservation, caller)
+    packaged = packages.wire(
+        settings, resources, caller, desk.work, desk.cases, all_holds, desk.documents
+    )
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -161,6 +165,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(corresponding.router)
     app.include_router(corresponding.own_router, max_body_size=LARGEST_BODY)
     app.include_router(scoped)
+    app.include_router(packaged.router)
+    app.include_router(packaged.public_router)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -5,12 +5,19 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings, VaultSettings
+from direct311.runtime.settings import (
+    AddressSettings,
+    Duration,
+    ServiceSettings,
+    StoreSettings,
+    VaultSettings,
+)
 
 
-class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
+class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings, AddressSettings):
     """`schedule_file`, `assignments_file`, `cases_file`, `business_days_file`, `fees_file`,
-    `instruments_file`, `agencies_file`: the county's own files, in place of the packaged ones.
+    `instruments_file`, `agencies_file`, `release_letter_file`: the county's own files, in place of
+    the packaged ones.
     `expire_every`: how often to search for due records. `settle_for`: how long after placing or
     releasing a hold the records are checked once more; longer than any write takes. `audit_after`:
     how long after a certificate audit destroys its own part. Durations in seconds or as ISO
@@ -25,6 +32,7 @@ class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
     fees_file: Path | None = None
     instruments_file: Path | None = None
     agencies_file: Path | None = None
+    release_letter_file: Path | None = None
     timezone: str = "America/New_York"
     expire_every: Duration = timedelta(hours=1)
     settle_for: Duration = timedelta(seconds=60)

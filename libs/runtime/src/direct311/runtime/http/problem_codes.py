@@ -113,6 +113,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_approvals": ProblemCode(503, "No client for approvals is configured."),
         "no_denials": ProblemCode(422, "A case of this kind is not denied here."),
         "no_email": ProblemCode(409, "The request holds no e-mail address."),
+        "no_grant": ProblemCode(403, "No grant in force for the case names the caller."),
         "no_mail": ProblemCode(503, "The county cannot send e-mail now."),
         "no_estimate": ProblemCode(409, "Nothing was estimated for the case yet."),
         "no_fees": ProblemCode(422, "Only a public-records case has fees."),
@@ -120,6 +121,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
         "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
+        "not_collected": ProblemCode(409, "Some records of the case are not collected."),
         "not_denied": ProblemCode(409, "The denial of what was asked for was not approved."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
         "not_held": ProblemCode(422, "The request does not hold the data to be changed."),
@@ -132,9 +134,11 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             503, "The witnesses have not cosigned this part of the log yet."
         ),
         "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
+        "not_released": ProblemCode(404, "No such package was released for the case."),
         "not_renderable": ProblemCode(422, "The file cannot be shown as pages."),
         "not_reviewed": ProblemCode(409, "Nobody has decided about all of it for this case."),
         "not_up_to_date": ProblemCode(503, "Retention is not receiving events now."),
+        "nothing_collected": ProblemCode(409, "Nothing is collected that has not gone out."),
         "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
         "notice": ProblemCode(409, "For this instrument no document delays the notice."),
         "notice_document": ProblemCode(409, "Only a new document prolongs the delay."),
@@ -151,6 +155,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "over_estimate": ProblemCode(
             409, "It is more than was estimated; another estimate is needed."
         ),
+        "package_hash": ProblemCode(409, "The hash is not that of the newest package."),
         "placing": ProblemCode(409, "The hold is still being written."),
         "proposed": ProblemCode(409, "It has already been proposed."),
         "quota": ProblemCode(429, "The client's quota is used up."),

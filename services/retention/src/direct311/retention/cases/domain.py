@@ -11,6 +11,7 @@ from direct311.retention.case_file.messages import Correspondence
 from direct311.retention.case_file.scope import CaseScope
 from direct311.retention.case_file.searches import SearchLog
 from direct311.retention.case_file.steps import StepNote
+from direct311.retention.case_packages import CasePackages
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
 from direct311.retention.legal import LegalProcess
 from direct311.runtime.errors import RefusedError
@@ -87,7 +88,7 @@ TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
         "collecting": _CLOSING | {"scoping", "reviewing"},
         "reviewing": _CLOSING | {"packaged"},
         "packaged": _CLOSING | {"reviewing", "approved"},
-        "approved": _CLOSING | {"released"},
+        "approved": _CLOSING | {"reviewing", "released"},
         "released": _CLOSING | {"collecting"},
         "closed": frozenset({"scoping"}),
     }
@@ -283,9 +284,10 @@ class CaseFile(RecordState):
     through the gateway; then `public_receipt` says how its requester comes back to it.
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
-    do. `charges`: what it costs. `denials`: what of it was denied. `legal`: by which instrument law
-    enforcement asked, and what became of it. `steps`: what was done since steps are kept, for the
-    timeline. `reopening`: somebody opens it again, and the inventory may not know yet.
+    do. `charges`: what it costs. `denials`: what of it was denied. `packages`: what was collected
+    and packaged. `legal`: by which instrument law enforcement asked, and what became of it. `steps`:
+    what was done since steps are kept, for the timeline. `reopening`: somebody opens it again, and
+    the inventory may not know yet.
     """
 
     kind: CaseKind | None = None
@@ -314,6 +316,7 @@ class CaseFile(RecordState):
     correspondence: Correspondence = Correspondence()
     scope: CaseScope | None = None
     searches: SearchLog = SearchLog()
+    packages: CasePackages = CasePackages()
 
     @property
     def exists(self) -> bool:
@@ -355,6 +358,7 @@ class CaseFile(RecordState):
         steps += [("worked_on", each.changed_at) for each in self.grants]
         steps += [("worked_on", at) for at in self.charges.acts]
         steps += [("worked_on", at) for at in self.denials.acts]
+        steps += [("worked_on", at) for at in self.packages.acts]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
         for note in self.steps:
@@ -549,7 +553,8 @@ class CaseFile(RecordState):
         """How many sealed values it has, in the file and in the store."""
         scope = self.scope is not None and self.scope.sealed is not None
         messages = len(self.correspondence.messages)
-        return len(self.sealed) + len(self.documents) + messages + scope
+        stored = len(self.documents) + self.packages.objects
+        return len(self.sealed) + stored + messages + scope
 
     def preserving(self, provisional: ProvisionalHold) -> "CaseFile":
         """A copy with this provisional hold."""
@@ -599,6 +604,10 @@ class CaseFile(RecordState):
     def denying(self, denials: CaseDenials) -> "CaseFile":
         """A copy with these denials."""
         return replaced(self, denials=denials)
+
+    def packaging(self, packages: CasePackages) -> "CaseFile":
+        """A copy with what was collected and packaged."""
+        return replaced(self, packages=packages)
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -713,6 +722,9 @@ class KindRules(Model, extra="forbid"):
         """A copy for a case whose grants others approve."""
         return replaced(self, approvers=approvers)
 
+    releasers: tuple[str, ...] = ()
+    exemption_releasers: tuple[str, ...] = ()
+
     def exempt_until(self, opened_at: datetime) -> datetime | None:
         """Until when entries about a case opened then are withheld."""
         return opened_at + timedelta(days=self.exempt_days) if self.exempt_days else None
@@ -764,6 +776,24 @@ class CaseRules(Model, extra="forbid"):
             )
         )
 
+    @property
+    def releasers(self) -> tuple[str, ...]:
+        """Every role that approves packages of some kind."""
+        return tuple(
+            dict.fromkeys(
+                role for each in self.kinds for role in (*each.releasers, *each.exemption_releasers)
+            )
+        )
+
+    def packaged_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
+        """The kinds whose packages one of these roles builds or approves."""
+        return tuple(
+            each.kind
+            for each in self.kinds
+            if each.releasers
+            and {*each.desks, *each.releasers, *each.exemption_releasers} & {*roles}
+        )
+
     def granted_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
         """The kinds whose grants one of these roles prepares or approves."""
         return tuple(each.kind for each in self.kinds if {*each.desks, *each.approvers} & {*roles})
@@ -794,12 +824,20 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
             yield each.kind, "grant_days", f"must be from 1 to {MOST_GRANT_DAYS}"
         if len(each.approvers) != len({*each.approvers}) or len(each.approvers) > MOST_APPROVERS:
             yield each.kind, "approvers", f"must be at most {MOST_APPROVERS} different roles"
-        denying = (*each.deniers, *each.exemption_deniers)
-        if len(denying) != len({*denying}) or len(denying) > MOST_APPROVERS:
-            yield each.kind, "deniers", f"must be at most {MOST_APPROVERS} different roles"
-        if each.exemption_deniers and not each.deniers:
-            yield each.kind, "deniers", "is empty"
-        for field in ("desks", "approvers", "deniers", "exemption_deniers"):
+        for first, more in (("deniers", "exemption_deniers"), ("releasers", "exemption_releasers")):
+            roles = (*getattr(each, first), *getattr(each, more))
+            if len(roles) != len({*roles}) or len(roles) > MOST_APPROVERS:
+                yield each.kind, first, f"must be at most {MOST_APPROVERS} different roles"
+            if getattr(each, more) and not getattr(each, first):
+                yield each.kind, first, "is empty"
+        for field in (
+            "desks",
+            "approvers",
+            "deniers",
+            "exemption_deniers",
+            "releasers",
+            "exemption_releasers",
+        ):
             for role in getattr(each, field):
                 if role not in people:
                     yield each.kind, field, f"{role} is not a role"

@@ -539,8 +539,8 @@ class DestroyCase:
         return Destroyed(
             documents=1,
             fields=state.sealed_parts,
-            objects=max(objects, len(state.documents)),
-            bytes=max(size, sum(each.size for each in state.documents)),
+            objects=max(objects, len(state.documents) + state.packages.objects),
+            bytes=max(size, sum(each.size for each in state.documents) + state.packages.size),
         )
 
 

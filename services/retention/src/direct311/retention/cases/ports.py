@@ -32,7 +32,8 @@ class Cases(Protocol):
 
 
 class SealedDocuments(Protocol):
-    """The sealed letters and instruments of case files."""
+    """The sealed letters and instruments of case files, by their SHA-256. What is collected and
+    packaged for a case lies beside them, under longer names."""
 
     async def put(self, case_id: str, sha256: str, sealed: bytes) -> None:
         """Write or overwrite one."""

@@ -39,7 +39,7 @@ from direct311.runtime.storage.objects import ObjectStore
 @dataclass(frozen=True, slots=True)
 class CasesPart:
     """`process`: handles orders and holds about case files. `store_answers`: what is wrong with the
-    store, for readiness."""
+    store, for readiness. `work`, `cases`, `documents`: for the capabilities that stand on it."""
 
     process: Process
     desk: CaseDesk
@@ -51,6 +51,7 @@ class CasesPart:
     prepare: Step
     relay: Relay
     store_answers: Step
+    documents: StoreDocuments
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +141,5 @@ def wire(
         prepare,
         files.aggregates.relay,
         store_answers,
+        documents,
     )

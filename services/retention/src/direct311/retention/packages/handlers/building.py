@@ -1,0 +1,160 @@
+"""Building: a package of all that was collected and has not gone out."""
+
+from collections import Counter
+from hashlib import sha256
+from typing import Final
+
+from direct311.retention.case_packages import MOST_PACKAGES, BuiltPackage, CollectedPart
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.ports import SealedDocuments
+from direct311.retention.cases.work import CaseWork, Changed, check_open, check_version
+from direct311.retention.packages.domain.bag import PackageContent, log_rows, package
+from direct311.retention.packages.domain.case_work import fees, search_log
+from direct311.retention.packages.domain.letter import LetterFacts
+from direct311.retention.packages.domain.parts import RecordPart
+from direct311.retention.packages.handlers.collecting import with_counts
+from direct311.retention.packages.handlers.seen import at_desk, unlocked
+from direct311.retention.packages.ports import (
+    IdentifiedRecords,
+    Notary,
+    Papers,
+)
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.state import Change, Outgoing
+from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.vault.vault import DataKey
+
+OPERATION: Final = "POST /v1/cases/{case_id}/packages"
+
+
+class Building:
+    """Builds packages. The same parts give the same bytes, and so the same hash."""
+
+    def __init__(
+        self,
+        work: CaseWork,
+        records: IdentifiedRecords,
+        sealed: SealedDocuments,
+        papers: Papers,
+        notary: Notary,
+    ) -> None:
+        self._work = work
+        self._records = records
+        self._sealed = sealed
+        self._papers = papers
+        self._notary = notary
+
+    async def __call__(
+        self, caller: Caller, case_id: str, version: int, *, partial: bool = False
+    ) -> CaseFile:
+        """Build the package; may be repeated. The case's newest package is then this one.
+
+        :param version: the case's, as the caller has seen it.
+        :param partial: also if not everything is collected.
+        :raises RefusedError: the caller's desk has no such case, its state does not allow it,
+            somebody has changed it, nothing is collected, or not everything and `partial` is not
+            set.
+        :raises DeniedError: the rules refuse.
+        :raises AuditUnavailableError: it could not be recorded; nothing was opened.
+        """
+        state, rules = await at_desk(self._work, caller, case_id)
+        newest = state.packages.newest
+        if newest is not None and (newest.built_by, newest.built_from) == (caller.sub, version):
+            return state
+        self._check(state, version)
+        pending = state.packages.pending
+        remaining = state.packages.remaining(await self._records.of_case(case_id))
+        if not pending:
+            raise RefusedError("nothing_collected", "Nothing is collected that has not gone out.")
+        if remaining and not partial:
+            raise RefusedError(
+                "not_collected", "Some records are not collected. Collect them, or release a part."
+            )
+        ciphertexts = [await self._ciphertext(case_id, each) for each in pending]
+        async with unlocked(self._work, caller, state, "view", OPERATION, rules.desks) as key:
+            opened = [
+                _opened(key, part, sealed)
+                for part, sealed in zip(pending, ciphertexts, strict=True)
+            ]
+            content = self._content(state, pending, opened, partial=bool(remaining))
+            plain = package(content)
+            built = BuiltPackage(
+                sha256=sha256(plain).hexdigest(),
+                size=len(plain),
+                built_by=caller.sub,
+                built_at=self._work.clock.now(),
+                built_from=version,
+                partial=bool(remaining),
+                records=len(pending),
+                withheld=sum(each.withheld for each in pending),
+            )
+            ciphertext = key.seal(built.sealed_name, plain)
+        await self._sealed.put(case_id, built.sealed_name, ciphertext)
+
+        async def decide(current: CaseFile) -> Changed:
+            self._check(current, version)
+            same = current.packages.newest
+            if same is not None and same.sha256 == built.sha256 and current.state != "reviewing":
+                # Nothing has changed, so what was approved stays approved.
+                return None
+            after = current
+            for each in ("reviewing", "packaged"):
+                after = after if after.state == each else after.entering(each)
+            after = after.packaging(after.packages.with_package(built))
+            step = after.recorded(rules, step="packaged", actor=caller.sub, at=built.built_at)
+            counts = {**step.counts, "records": built.records, "withheld": built.withheld}
+            return Change(after, (Outgoing(with_counts(step, counts, {"package": built.sha256})),))
+
+        return await self._work.change(case_id, decide)
+
+    def _check(self, state: CaseFile, version: int) -> None:
+        check_open(state)
+        check_version(state, version)
+        if state.state not in ("collecting", "reviewing", "packaged", "approved"):
+            raise RefusedError("case_state", "The state of the case does not allow this.")
+        if len(state.packages.packages) >= MOST_PACKAGES:
+            raise RefusedError("full", f"A case has at most {MOST_PACKAGES} packages.")
+
+    async def _ciphertext(self, case_id: str, part: CollectedPart) -> bytes:
+        try:
+            return await self._sealed.get(case_id, part.sealed_name)
+        except MissingObjectError:
+            raise RefusedError("not_readable", "A collected record no longer exists.") from None
+
+    def _content(
+        self,
+        state: CaseFile,
+        pending: tuple[CollectedPart, ...],
+        parts: list[RecordPart],
+        *,
+        partial: bool,
+    ) -> PackageContent:
+        if state.received_at is None:
+            raise ValueError("a case that was never received")
+        received_on = state.received_at.date()
+        rows = log_rows(parts)
+        facts = LetterFacts(
+            case_id=state.record_id,
+            received_on=received_on,
+            records=len(parts),
+            partial=partial,
+            citations=Counter(str(row["citation"]) for row in rows),
+        )
+        decided = [each.decided_at for each in pending if each.decided_at is not None]
+        return PackageContent(
+            case_id=state.record_id,
+            organization=self._papers.organization,
+            # The same decisions give the same day. Without any, this one never changes.
+            last_decided_on=max(decided).date() if decided else received_on,
+            parts=parts,
+            letter=self._papers.letter(facts),
+            exemption_log_pdf=self._papers.exemption_log(state.record_id, rows),
+            search_log=search_log(state),
+            fees=fees(state),
+            sign=self._notary.sign,
+        )
+
+
+def _opened(key: DataKey, part: CollectedPart, sealed: bytes) -> RecordPart:
+    return RecordPart.read(key.open(part.sealed_name, sealed))

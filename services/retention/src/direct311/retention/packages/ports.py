@@ -1,0 +1,82 @@
+"""What packages need from outside."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.packages.domain.letter import LetterFacts
+from direct311.retention.packages.domain.parts import Rendering
+
+
+@dataclass(frozen=True, slots=True)
+class NotRendered:
+    """Why an owner does not answer with a record now, as a code: `not_reviewed`, `changed`,
+    `unknown_record`, `not_granted`, `marks` or `unavailable`."""
+
+    reason: str
+
+
+class IdentifiedRecords(Protocol):
+    """The records that a request is about."""
+
+    async def of_case(self, case_id: str) -> Sequence[str]:
+        """Those that were held for the case in time, by id."""
+        ...
+
+
+class Owners(Protocol):
+    """The owners of a record. They check the grant again, for the person with this bearer header,
+    and write the access into the log."""
+
+    async def rendering(
+        self, case_id: str, record_id: str, authorization: str
+    ) -> Rendering | NotRendered:
+        """The record as it may go out.
+
+        :raises RefusedError: the owner does not accept the person's token.
+        """
+        ...
+
+    async def job_history(
+        self, case_id: str, record_id: str, purpose: str, authorization: str
+    ) -> Mapping[str, Any] | NotRendered | None:
+        """The history of its job; `None` if it has no job.
+
+        :raises RefusedError: the owner does not accept the person's token.
+        """
+        ...
+
+
+class Papers(Protocol):
+    """The papers of a package as PDF: the same bytes for the same facts."""
+
+    @property
+    def organization(self) -> str:
+        """Who releases."""
+        ...
+
+    def letter(self, facts: LetterFacts) -> bytes:
+        """The letter."""
+        ...
+
+    def exemption_log(self, case_id: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        """The exemption log."""
+        ...
+
+
+class Notary(Protocol):
+    """Retention's signature on notes."""
+
+    def sign(self, text: str) -> str:
+        """The signed note (c2sp.org/signed-note) of a text."""
+        ...
+
+
+class TokenCases(Protocol):
+    """Cases by the tokens of their requesters."""
+
+    async def of_token(self, token_hash: str) -> CaseFile | None:
+        """The case file with this token (SHA-256, hex), if it is not destroyed or being
+        destroyed."""
+        ...

@@ -58,6 +58,9 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryCounts": Contract(CONTRACT + "test_client_stores.py", "MongoCounts"),
     "InMemoryCaseDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionCases"),
     "InMemoryMessageDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionMessages"),
+    "InMemoryReleasedPackages": Contract(
+        CONTRACT + "test_released_packages.py", "RetentionPackages"
+    ),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo

@@ -143,6 +143,34 @@ class HttpClient:
             raise HttpError(answer.status_code, _parsed(read or b""))
         return read
 
+    async def post_for_bytes(
+        self,
+        url: str,
+        body: object,
+        headers: Mapping[str, str] | None = None,
+        *,
+        most: int,
+        seconds: float,
+    ) -> tuple[Mapping[str, str], bytes]:
+        """The headers of an answer, with names in lower case, and its bytes. Stops reading after
+        `most` bytes, and waits up to `seconds` for each part.
+
+        :raises HttpError: no answer, an incomplete, longer or compressed answer, or not a 2xx.
+        """
+        plain = {**(headers or {}), "Accept-Encoding": "identity"}
+        try:
+            async with self._client.stream(
+                "POST", url, json=body, headers=plain, timeout=seconds
+            ) as answer:
+                read = await _at_most(most, answer)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise HttpError(None) from None
+        if read is None or not answer.is_success:
+            wait = answer.headers.get("retry-after", "")
+            after = int(wait) if wait.isascii() and wait.isdigit() else None
+            raise HttpError(answer.status_code, _parsed(read or b""), after)
+        return dict(answer.headers), read
+
     async def post_stream(
         self,
         url: str,
@@ -255,6 +283,17 @@ class Peer:
         """
         headers = await self._headers(on_behalf_of)
         return await self._http.post_json(self._url + path, body, headers, seconds=seconds)
+
+    async def fetch(
+        self, path: str, body: object, *, most: int, seconds: float
+    ) -> tuple[Mapping[str, str], bytes]:
+        """The headers of an answer and its bytes, at most so many.
+
+        :raises HttpError: no answer, a longer one, or not a 2xx.
+        :raises TransientError: the provider gives no token.
+        """
+        url, headers = self._url + path, await self._headers(None)
+        return await self._http.post_for_bytes(url, body, headers, most=most, seconds=seconds)
 
     async def _headers(self, on_behalf_of: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {await self._tokens.get()}"}

@@ -32,6 +32,9 @@ from direct311.intake.open311.wiring import Open311
 from direct311.intake.protection import wiring as protection_wiring
 from direct311.intake.protection.api import protections_router
 from direct311.intake.protection.wiring import Protection
+from direct311.intake.records_packages import wiring as records_package_wiring
+from direct311.intake.records_packages.api import records_packages_router
+from direct311.intake.records_packages.handlers import FetchRecords
 from direct311.intake.records_requests import wiring as records_request_wiring
 from direct311.intake.records_requests.api import estimates_router, records_requests_router
 from direct311.intake.records_requests.wiring import RecordsRequests
@@ -87,6 +90,7 @@ class Intake:
     seal_work_note: SealWorkNote
     records_requests: RecordsRequests
     search_for_case: SearchForCase
+    fetch_records: FetchRecords
     destroyer: Destroyer[ServiceRequest]
     prepare_disclosures: Step
 
@@ -180,6 +184,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         search_for_case=search_wiring.wire(
             settings, resources, sealing, lifecycle, staff.contact, disclosures
         ),
+        fetch_records=records_package_wiring.wire(settings, resources),
         destroyer=destroyer,
         prepare_disclosures=prepare_disclosures,
     )
@@ -303,6 +308,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
             intake.records_requests.estimate, intake.records_requests.notices, clients.failed_keys
         ),
         case_messages_wiring.wire(settings, intake.resources, clients, intake.records_requests),
+        records_packages_router(intake.fetch_records, clients.failed_keys),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
         work_notes_router(intake.seal_work_note, who),

@@ -1,0 +1,1 @@
+"""Released records: whoever has the token of a request fetches what was released for it."""

@@ -1,0 +1,64 @@
+"""Fetches released packages from retention's case desk."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from direct311.intake.records_packages.domain import ReleasedPackage
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.peers import HttpError, Peer
+
+PROBLEM: Final = "urn:direct311:problem:"
+LARGEST: Final = 256 * 1024**2
+"""In bytes. The records of a package are texts."""
+LONGEST_ANSWER: Final = 60.0
+"""In seconds, for each part of the answer."""
+TRY_AGAIN: Final = 5
+"""In seconds, if retention does not say when to try again."""
+_REFUSALS: Final[Mapping[str, str]] = {
+    "unknown_case": "No case has this token.",
+    "not_released": "No such package was released for this request.",
+    "not_readable": "The package no longer exists.",
+}
+
+
+class RetentionPackages:
+    """`ReleasedPackages` through `POST /internal/cases/package` of retention."""
+
+    def __init__(self, retention: Peer) -> None:
+        self._retention = retention
+
+    async def fetch(self, token: str, number: int | None) -> ReleasedPackage:
+        question: dict[str, Any] = {"token": token}
+        if number is not None:
+            question["number"] = number
+        try:
+            headers, content = await self._retention.fetch(
+                "/internal/cases/package", question, most=LARGEST, seconds=LONGEST_ANSWER
+            )
+            return ReleasedPackage(
+                sha256=headers["x-package-sha256"],
+                content=content,
+                number=int(headers["x-package-number"]),
+                of=int(headers["x-packages"]),
+            )
+        except HttpError as error:
+            code = _code(error.problem)
+            if code in _REFUSALS:
+                raise RefusedError(code, _REFUSALS[code]) from None
+            raise _away(error.retry_after) from None
+        except (TransientError, KeyError, ValueError):
+            raise _away(None) from None
+
+
+def _away(seconds: int | None) -> RefusedError:
+    return RefusedError(
+        "case_desk_unavailable",
+        "The case desk does not answer now. Try again.",
+        retry_after=seconds or TRY_AGAIN,
+    )
+
+
+def _code(problem: Any) -> str:
+    """The stable code of a problem document."""
+    named = problem.get("type") if isinstance(problem, dict) else None
+    return str(named).removeprefix(PROBLEM) if named else ""

@@ -1,0 +1,213 @@
+"""`direct311 case collect|package|packages|fetch|approve-package|release`: what a case releases."""
+
+import webbrowser
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from direct311.cli.fresh_sign_in import SignInError, sign_in_again
+from direct311.cli.screen import columns
+from direct311.cli.stack import Session
+from direct311.runtime.access.disclosures import nonce_of_package
+from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.identity import Issuer
+
+Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
+SERVICE = "retention"
+PATH = "/v1/cases"
+
+Case = Annotated[str, typer.Argument(metavar="CASE", help="the number of the case")]
+Hash = Annotated[str, typer.Argument(metavar="SHA256", help="the hash of the package")]
+As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
+Desk = Annotated[str, typer.Option(help="custodian")]
+Reader = Annotated[str, typer.Option(help="custodian, records_officer or counsel")]
+Approver = Annotated[str, typer.Option(help="records_officer or counsel")]
+
+
+def register(
+    app: typer.Typer,
+    run: Run,
+    console: Console,
+    errors: Console,
+    print_page: Callable[[str], object],
+) -> None:
+    """Add the commands to the group `app`. `print_page` shows an address that nobody opens here."""
+
+    @app.command()
+    def collect(
+        case: Case,
+        again: Annotated[
+            bool, typer.Option("--again", help="also what was collected and has not gone out")
+        ] = False,
+        role: Desk = "custodian",
+        name: As = "custodian-1",
+    ) -> None:
+        """Collect the records of a case as they may go out. Stop it at any time and go on later."""
+
+        async def work(session: Session) -> None:
+            after: str | None = None
+            missing: list[tuple[str, str]] = []
+            bar = Progress(
+                TextColumn("collected"), BarColumn(), MofNCompleteColumn(), console=console
+            )
+            with bar as progress:
+                task = progress.add_task("collected", total=None)
+                while True:
+                    body = {"again": again, **({"after": after} if after else {})}
+                    found: Any = await session.post(
+                        SERVICE, f"{PATH}/{case}/collection", body, role, name
+                    )
+                    total = found["collected"] + found["remaining"]
+                    progress.update(task, completed=found["collected"], total=total)
+                    missing += [(e["record_id"], e["reason"]) for e in found["not_collected"]]
+                    after = found.get("next")
+                    if after is None:
+                        break
+            console.print(
+                f"{found['collected']} collected, {found['remaining']} remaining; the case is"
+                f" {found['state']}.",
+                highlight=False,
+            )
+            if missing:
+                table = columns("record", "reason", whole=("record",))
+                for each in missing:
+                    table.add_row(*each)
+                console.print(table)
+                reasons = Counter(reason for _, reason in missing)
+                told = ", ".join(f"{reasons[each]} {each}" for each in sorted(reasons))
+                errors.print(f"Not collected: {told}.", style="red")
+                raise typer.Exit(1)
+
+        run(work)
+
+    @app.command()
+    def package(
+        case: Case,
+        partial: Annotated[
+            bool, typer.Option("--partial", help="also if not everything is collected")
+        ] = False,
+        role: Desk = "custodian",
+        name: As = "custodian-1",
+    ) -> None:
+        """Build the package of what was collected, and print its hash."""
+
+        async def work(session: Session) -> None:
+            version = (await _packages(session, case, role, name))["version"]
+            body = {"version": version, "partial": partial}
+            made: Any = await session.post(SERVICE, f"{PATH}/{case}/packages", body, role, name)
+            console.print(made["packages"][-1]["sha256"], highlight=False)
+
+        run(work)
+
+    @app.command()
+    def packages(case: Case, role: Reader = "custodian", name: As = "custodian-1") -> None:
+        """The packages of a case, oldest first. Opens nothing."""
+
+        async def work(session: Session) -> None:
+            found = await _packages(session, case, role, name)
+            table = columns(
+                "package", "state", "records", "withheld", "missing", whole=("package",)
+            )
+            for each in found["packages"]:
+                table.add_row(
+                    each["sha256"],
+                    each["state"],
+                    str(each["records"]),
+                    str(each["withheld"]),
+                    ", ".join(each["missing"]),
+                )
+            console.print(table)
+
+        run(work)
+
+    @app.command()
+    def fetch(
+        case: Case,
+        out: Annotated[Path, typer.Argument(help="the file to write")],
+        package: Annotated[str | None, typer.Option(help="its hash; the newest")] = None,
+        role: Reader = "custodian",
+        name: As = "custodian-1",
+    ) -> None:
+        """Save a package. This is an access, and an entry of the log."""
+
+        async def work(session: Session) -> None:
+            wanted = package or await _newest(session, case, role, name)
+            url = f"{session.stack.services[SERVICE]}{PATH}/{case}/packages/{wanted}"
+            content = await session.http.get_bytes(url, await session.headers(SERVICE, role, name))
+            if sha256(content).hexdigest() != wanted:
+                errors.print("The bytes do not have this hash.", style="red")
+                raise typer.Exit(1)
+            out.write_bytes(content)
+            console.print(f"{len(content):,} bytes, SHA-256 {wanted}", highlight=False)
+
+        run(work)
+
+    @app.command("approve-package")
+    def approve_package(
+        case: Case,
+        file: Annotated[
+            Path, typer.Argument(exists=True, dir_okay=False, help="the package that you have read")
+        ],
+        role: Approver = "records_officer",
+        name: As = "officer-1",
+        browser: Annotated[
+            bool, typer.Option(help="open the page here; otherwise its address is printed")
+        ] = True,
+    ) -> None:
+        """Approve exactly the bytes of this file: you sign in for their hash."""
+        wanted = sha256(file.read_bytes()).hexdigest()
+
+        async def work(session: Session) -> None:
+            known = session.stack
+            console.print(f"case {case}\npackage {wanted}", highlight=False)
+            try:
+                done = await sign_in_again(
+                    Approvals(known.issuer, known.approval_client),
+                    Issuer(known.issuer, session.http),
+                    session.http,
+                    nonce_of_package(case, wanted),
+                    webbrowser.open if browser else print_page,
+                    audience=known.audiences[SERVICE],
+                )
+            except SignInError as error:
+                errors.print(str(error), style="red")
+                raise typer.Exit(1) from None
+            answer: Any = await session.http.post_json(
+                f"{known.services[SERVICE]}{PATH}/{case}/packages/{wanted}/approve",
+                {"id_token": done.approval.id_token},
+                {"Authorization": f"Bearer {done.access_token}"},
+            )
+            missing = ", ".join(answer["missing"])
+            console.print(f"Still to approve: {missing}" if missing else answer["state"])
+
+        run(work)
+
+    @app.command()
+    def release(
+        case: Case, package: Hash, role: Desk = "custodian", name: As = "custodian-1"
+    ) -> None:
+        """Release an approved package: its requester can fetch it from now on."""
+
+        async def work(session: Session) -> None:
+            path = f"{PATH}/{case}/packages/{package}/release"
+            answer: Any = await session.post(SERVICE, path, {}, role, name)
+            console.print(answer["state"])
+
+        run(work)
+
+
+async def _packages(session: Session, case: str, role: str, name: str) -> Any:
+    return await session.get(SERVICE, f"{PATH}/{case}/packages", role, name)
+
+
+async def _newest(session: Session, case: str, role: str, name: str) -> str:
+    found = (await _packages(session, case, role, name))["packages"]
+    if not found:
+        raise typer.BadParameter("this case has no package", param_hint="CASE")
+    return str(found[-1]["sha256"])

@@ -111,18 +111,13 @@ def register(
 
         async def work(session: Session) -> None:
             found = await _packages(session, case, role, name)
-            table = columns(
-                "package", "state", "records", "withheld", "missing", whole=("package",)
-            )
             for each in found["packages"]:
-                table.add_row(
-                    each["sha256"],
-                    each["state"],
-                    str(each["records"]),
-                    str(each["withheld"]),
-                    ", ".join(each["missing"]),
-                )
-            console.print(table)
+                # A hash is typed into the next command, and leaves a table no room for more.
+                console.print(each["sha256"], highlight=False)
+                missing = ", ".join(each["missing"])
+                said = f"{each['state']}: {each['records']} records, {each['withheld']} withheld"
+                told = f"  {said}; still to approve: {missing}" if missing else f"  {said}"
+                console.print(told, highlight=False)
 
         run(work)
 

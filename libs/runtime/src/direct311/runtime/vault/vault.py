@@ -144,15 +144,7 @@ class Door:
         as a repeat.
         :raises AuditUnavailableError: the log cannot be written; nothing may happen.
         """
-        decision = self._policy.decide(
-            access.caller,
-            access.purpose or "unknown",
-            access.fields,
-            facts,
-            reference=access.reference,
-            justification=access.justification,
-            at=self._clock.now(),
-        )
+        decision = self._decide(access, facts)
         held = [field for field in access.fields if holder_of(field) == self._ledger.service]
         if decision.allowed and len(held) < len(access.fields):
             decision = self._policy.held_elsewhere(decision)
@@ -172,6 +164,22 @@ class Door:
             raise DeniedError(decision, retry_after=wait)
         granted = replace(access, fields=tuple(decision.fields))
         return await self._written(granted, decision), decision
+
+    def allows(self, access: Access, facts: RecordFacts) -> bool:
+        """Whether the rules allow it now. Opens nothing and writes nothing down: for a call that
+        must say what else it lacks, but only to somebody who may ask. `authorise` follows."""
+        return self._decide(access, facts).allowed
+
+    def _decide(self, access: Access, facts: RecordFacts) -> Decision:
+        return self._policy.decide(
+            access.caller,
+            access.purpose or "unknown",
+            access.fields,
+            facts,
+            reference=access.reference,
+            justification=access.justification,
+            at=self._clock.now(),
+        )
 
     async def _written(self, granted: Access, decision: Decision) -> str:
         """The id of the first event, once all events are durable."""

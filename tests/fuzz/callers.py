@@ -27,6 +27,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/internal/persons/group", "svc-audit"),
         (r"/internal/work-notes", "svc-routing"),
         (r"/v1/cases/.*/searches$", "custodian"),
+        (r"/v1/cases|/internal/cases", "custodian"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
         (r"/internal/key-fetches", "svc-audit"),
@@ -81,6 +82,10 @@ NOT_PAST_THE_DOOR = {
     # Retention asks on behalf of a person alone.
     "media POST /internal/cases/{case_id}/files/{media_id}/rendering",
     "media POST /internal/cases/{case_id}/files/{media_id}/exemptions",
+    # Likewise: tests/e2e/test_case_review.py.
+    "intake POST /v1/cases/{case_id}/records/{record_id}/review",
+    "intake PUT /v1/cases/{case_id}/records/{record_id}/decisions",
+    "intake POST /internal/cases/{case_id}/records/{record_id}/rendering",
 }
 """Operations that a token opens, and whose callers here are all refused."""
 

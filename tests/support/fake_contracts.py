@@ -56,6 +56,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryClients": Contract(CONTRACT + "test_client_stores.py", "MongoClients"),
     "InMemoryQuotas": Contract(CONTRACT + "test_client_stores.py", "MongoQuotas"),
     "InMemoryCounts": Contract(CONTRACT + "test_client_stores.py", "MongoCounts"),
+    "InMemoryReviews": Contract(CONTRACT + "test_review_stores.py", "MongoReviews"),
     "InMemoryCaseDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionCases"),
     "InMemoryMessageDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionMessages"),
     "InMemoryReleasedPackages": Contract(

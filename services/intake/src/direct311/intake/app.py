@@ -24,6 +24,7 @@ from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.lifecycle.wiring import TOPICS, Lifecycle
 from direct311.intake.loops import leased
 from direct311.intake.open311 import wiring as open311_wiring
+from direct311.intake.open311.adapters.public_view import PublicView
 from direct311.intake.open311.api.feeds import feeds_router
 from direct311.intake.open311.api.georeport import Gateway
 from direct311.intake.open311.api.read_limits import ReadLimited
@@ -44,6 +45,9 @@ from direct311.intake.reporter.api.app import codes_router, reporter_router
 from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.reporter.wiring import Reporters
 from direct311.intake.request import ServiceRequest
+from direct311.intake.review import wiring as review_wiring
+from direct311.intake.review.api import rendering_router, review_router
+from direct311.intake.review.wiring import Reviewing
 from direct311.intake.sealing import Sealing
 from direct311.intake.searches import wiring as search_wiring
 from direct311.intake.searches.adapters import MongoCandidates
@@ -91,6 +95,7 @@ class Intake:
     records_requests: RecordsRequests
     search_for_case: SearchForCase
     fetch_records: FetchRecords
+    reviewing: Reviewing
     destroyer: Destroyer[ServiceRequest]
     prepare_disclosures: Step
 
@@ -162,8 +167,12 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         settings, resources, sealing, catalogue.english, lifecycle, disclosures
     )
     seal_work_note = work_note_wiring.wire(resources, sealing, lifecycle)
+    public = PublicView(open311.requests, catalogue.english)
+    reviewing = review_wiring.wire(
+        settings, resources, sealing, lifecycle, protections, disclosures, public
+    )
     destroyer = lifecycle_wiring.wire_destroyer(
-        settings, resources, sealing, lifecycle, reporters.codes.forget
+        settings, resources, sealing, lifecycle, reporters.codes.forget, reviewing.forget
     )
     return Intake(
         settings=settings,
@@ -185,6 +194,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
             settings, resources, sealing, lifecycle, staff.contact, disclosures
         ),
         fetch_records=records_package_wiring.wire(settings, resources),
+        reviewing=reviewing,
         destroyer=destroyer,
         prepare_disclosures=prepare_disclosures,
     )
@@ -201,6 +211,7 @@ def loops_of(intake: Intake) -> list[Loop]:
         await intake.files.tickets.forget(now - timedelta(days=1))
         await intake.reporters.codes.forget_old(now - timedelta(days=1))
         await intake.staff.ended_sessions.forget(now)
+        await intake.reviewing.forget.sweep()
 
     async def forget_unused_keys() -> None:
         collection = intake.lifecycle.aggregates.records.collection
@@ -318,4 +329,8 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         protections_router(intake.protection.protect, who),
         clients_router(clients.manage, who),
         policy_router(agreement),
+        review_router(
+            intake.reviewing.review, intake.reviewing.decide, intake.reviewing.propose, who
+        ),
+        rendering_router(intake.reviewing.render, who),
     ]

@@ -105,6 +105,10 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "intake_rate": ProblemCode(429, "Intake has received too many searches for persons."),
         "intake_token": ProblemCode(401, "Intake does not accept the caller's token."),
         "internal": ProblemCode(500, "Something went wrong here; it has been noted."),
+        "item": ProblemCode(422, "The record, as it was shown, has no such item."),
+        "lifted_by": ProblemCode(
+            403, "Only the roles that the exemption names may release what it withholds."
+        ),
         "link_key": ProblemCode(503, "Links cannot be signed until a new key takes effect."),
         "malformed": ProblemCode(
             422, "A field is missing or wrong; `errors` lists all of them.", georeport=400

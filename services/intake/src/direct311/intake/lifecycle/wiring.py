@@ -61,14 +61,19 @@ def wire_destroyer(
     sealing: Sealing,
     lifecycle: Lifecycle,
     forget: Callable[[str], Awaitable[object]],
+    forget_reviews: Callable[[str], Awaitable[int]],
 ) -> Destroyer[ServiceRequest]:
-    """:param forget: removes what is stored about a request outside its document."""
+    """:param forget: removes what is stored about a request outside its document.
+    :param forget_reviews: removes its reviews for disclosure cases, and returns how many documents
+        there were, which the certificate counts.
+    """
 
     async def remove(request: ServiceRequest) -> Destroyed:
         await forget(request.record_id)
-        # Everything except the key is in the document that becomes the tombstone.
+        reviews = await forget_reviews(request.record_id)
+        # Everything else except the key is in the document that becomes the tombstone.
         return Destroyed(
-            documents=1 if request.fingerprint else 0,
+            documents=(1 if request.fingerprint else 0) + reviews,
             fields=len(request.sealed),
             bytes=sum(len(value) for value in request.sealed.values()),
         )

@@ -1,0 +1,1 @@
+"""What a review decides, and what a rendering makes of it."""

@@ -146,7 +146,7 @@ def review_router(
     api = APIRouter(prefix="/v1/cases", responses=PROBLEMS)
     who = Depends(caller_of)
     exemptions = propose.exemptions
-    conflict = {404: PROBLEMS[404], 409: PROBLEMS[409]}
+    conflict: dict[int | str, dict[str, Any]] = {404: PROBLEMS[404], 409: PROBLEMS[409]}
 
     @api.post("/{case_id}/records/{record_id}/review", responses={404: PROBLEMS[404]})
     async def review_record(

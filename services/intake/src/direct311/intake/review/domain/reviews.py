@@ -111,7 +111,7 @@ class CaseReview(Model):
         all must be decided again, and the decisions so far are only offered."""
         if content == self.content and set(fields) <= set(self.fields):
             again = self.proposed_again(fields, proposals, registry_version, exemptions)
-            return replaced(again, texts={**self.texts, **texts})
+            return again.with_texts(texts)
         return replaced(
             self,
             version=version,
@@ -125,6 +125,10 @@ class CaseReview(Model):
             before=_newest((*self.before, *self.decisions)),
             confirmed=False,
         )
+
+    def with_texts(self, texts: Mapping[str, ShownText]) -> "CaseReview":
+        """A copy that knows these texts too."""
+        return replaced(self, texts={**self.texts, **texts})
 
     def proposed_again(
         self,

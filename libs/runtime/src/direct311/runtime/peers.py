@@ -90,6 +90,12 @@ class HttpClient:
         limit = {} if seconds is None else {"timeout": seconds}
         return _json(await self._send("POST", url, json=body, headers=headers, **limit))
 
+    async def put_json(
+        self, url: str, body: object, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """:raises HttpError: no answer, or not a 2xx with JSON."""
+        return _json(await self._send("PUT", url, json=body, headers=headers))
+
     async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
         return _json(await self._send("POST", url, data=dict(form)))

@@ -3,6 +3,8 @@ home does not, each decision has a code and a person, and nothing goes out that 
 
 import asyncio
 import json
+import os
+import sys
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -301,6 +303,45 @@ async def test_a_record_that_changed_is_reviewed_again_and_decisions_are_offered
     assert [(each["item"], each["code"]) for each in again["earlier"]] == [choice]
     assert (await work.decide(record_id, again["version"], choice)).status_code == 200
     assert len(json.loads((await work.rendered(record_id))["fields"]["work_notes"])) == 2
+
+
+async def test_the_command_shows_the_items_and_decides_them(county: County, work: Review) -> None:
+    fields = submission(4_916)
+    record_id = await county.accepted(fields)
+    await settled(county, record_id)
+    await noted(county, record_id)
+    await work.granted(record_id)
+    command = (sys.executable, "-m", "direct311.cli", "case", "review", work.case_id, record_id)
+    environ = {"DIRECT311_STACK": str(county.stack.root / "dev.json"), "COLUMNS": "100"}
+
+    async def run(*words: str) -> tuple[int, str]:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *words,
+            *("--as", work.worker),
+            env=os.environ | environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate()
+        return process.returncode or 0, out.decode()
+
+    done, shown = await run()
+    assert done == 0, shown
+    assert fields["phone"] in shown
+    assert "released by counsel only" in shown
+    assert "not reviewed, 1 undecided" in shown
+    ((item, _),) = {
+        each["item"]: each for each in (await work.reviewed(record_id))["proposals"]
+    }.items()
+    done, refused = await run("--release", item)
+    assert done != 0
+    assert "counsel" in refused
+    done, accepted = await run("--accept")
+    assert done == 0, accepted
+    assert ": reviewed" in accepted
+    assert f"119.071(5)(a) by {work.worker}"[:20] in accepted
+    assert (await work.rendered(record_id))["withheld"][0]["item"] == item
 
 
 # ---------------------------------------------------------------- kills

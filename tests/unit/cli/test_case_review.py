@@ -21,7 +21,7 @@ def decision(item: str, code: str | None, by: str = "carla") -> dict[str, Any]:
     return {"item": item, "code": code, "citation": citation, "decided_by": by}
 
 
-class FakeSession:
+class ReviewedRecord:
     """Intake with one record under review."""
 
     def __init__(self) -> None:
@@ -59,11 +59,11 @@ class FakeSession:
 
 
 @pytest.fixture
-def session() -> FakeSession:
-    return FakeSession()
+def session() -> ReviewedRecord:
+    return ReviewedRecord()
 
 
-def called(session: FakeSession, *words: str) -> Any:
+def called(session: ReviewedRecord, *words: str) -> Any:
     app = typer.Typer()
 
     @app.callback()
@@ -77,7 +77,7 @@ def called(session: FakeSession, *words: str) -> Any:
     return CliRunner().invoke(app, ["review", CASE, RECORD, "--as", "wanda", *words])
 
 
-def test_it_shows_texts_and_items_and_sends_nothing(session: FakeSession) -> None:
+def test_it_shows_texts_and_items_and_sends_nothing(session: ReviewedRecord) -> None:
     made = called(session)
     assert made.exit_code == 0, made.output
     for shown in (
@@ -95,25 +95,25 @@ def test_it_shows_texts_and_items_and_sends_nothing(session: FakeSession) -> Non
     assert not session.put_
 
 
-def sent(session: FakeSession) -> dict[str, str | None]:
+def sent(session: ReviewedRecord) -> dict[str, str | None]:
     ((_, body, _, _),) = session.put_
     assert body["version"] == 7
     return {each["item"]: each.get("code") for each in body["decisions"]}
 
 
-def test_proposals_are_accepted_against_the_version_that_was_shown(session: FakeSession) -> None:
+def test_proposals_are_accepted_against_the_version_that_was_shown(session: ReviewedRecord) -> None:
     made = called(session, "--accept")
     assert sent(session) == {NUMBER: "social_security_number"}
     assert "119.071(5)(a) by carla" in made.output
     assert "version 7 (protected): reviewed" in made.output
 
 
-def test_earlier_decisions_are_made_again_and_named_ones_win(session: FakeSession) -> None:
+def test_earlier_decisions_are_made_again_and_named_ones_win(session: ReviewedRecord) -> None:
     called(session, "--accept", "--again", "--withhold", "phone=protected_person")
     assert sent(session) == {NUMBER: "social_security_number", "phone": "protected_person"}
 
 
-def test_items_are_withheld_and_released_by_name(session: FakeSession) -> None:
+def test_items_are_withheld_and_released_by_name(session: ReviewedRecord) -> None:
     called(session, "--withhold", "phone:0-3=victim", "--release", NUMBER)
     ((_, body, _, _),) = session.put_
     assert body["decisions"] == [
@@ -122,18 +122,18 @@ def test_items_are_withheld_and_released_by_name(session: FakeSession) -> None:
     ]
 
 
-def test_a_record_is_done_without_any_decision(session: FakeSession) -> None:
+def test_a_record_is_done_without_any_decision(session: ReviewedRecord) -> None:
     called(session, "--done")
     assert sent(session) == {}
 
 
 @pytest.mark.parametrize("word", ["phone", "=victim", "phone="])
-def test_an_item_to_withhold_needs_its_code(session: FakeSession, word: str) -> None:
+def test_an_item_to_withhold_needs_its_code(session: ReviewedRecord, word: str) -> None:
     assert called(session, "--withhold", word).exit_code == 2
     assert not session.put_
 
 
-def test_it_explains_itself(session: FakeSession) -> None:
+def test_it_explains_itself(session: ReviewedRecord) -> None:
     made = called(session, "--help")
     assert made.exit_code == 0
     assert "--accept" in made.output

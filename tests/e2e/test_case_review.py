@@ -16,6 +16,7 @@ from deploy.local.stack import Stack
 from direct311.runtime.access.exemptions import citations_in
 from tests.e2e.test_case_grants import CaseWork, rule
 from tests.support.county import County, Document, entering, until
+from tests.support.disposition import destroyed
 from tests.support.submissions import submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P13")]
@@ -342,6 +343,37 @@ async def test_the_command_shows_the_items_and_decides_them(county: County, work
     assert ": reviewed" in accepted
     assert f"119.071(5)(a) by {work.worker}"[:20] in accepted
     assert (await work.rendered(record_id))["withheld"][0]["item"] == item
+
+
+async def test_a_review_is_destroyed_with_its_record_and_certified(
+    county: County, work: Review
+) -> None:
+    record_id = await county.accepted(submission(4_917))
+    await settled(county, record_id)
+    await work.granted(record_id)
+    found = await work.reviewed(record_id)
+    decided = await work.decide(record_id, found["version"], ("phone", "victim"))
+    assert decided.status_code == 200, decided.text
+    assert (await work.rendered(record_id))["fields"]["phone"] == "[■ 119.071(2)(j)]"
+    body = {"outcome": "withdrawn"}
+    path = f"/v1/cases/{work.case_id}/close"
+    await county.post("retention", path, body, "custodian", work.custodian)
+
+    await destroyed(county, record_id)
+    assert (await work.review(record_id)).status_code == 404
+    with county.database() as database:
+        document = database["intake"].reviews.find_one({"_id": record_id})
+    assert document is not None
+    assert set(document) == {"_id", "removed", "removed_at"}
+    (receipt,) = [
+        receipt
+        for message in await county.messages("record.destroyed")
+        if message.value
+        and (receipt := json.loads(message.value))["record_id"] == record_id
+        and receipt["holder"] == "intake"
+    ]
+    # The request, and its reviews.
+    assert receipt["documents"] == 2
 
 
 # ---------------------------------------------------------------- kills

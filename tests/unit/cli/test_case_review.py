@@ -42,6 +42,7 @@ class ReviewedRecord:
             ],
             "decisions": [],
             "earlier": [decision("phone", None, "ann")],
+            "warnings": [],
             "undecided": [NUMBER],
             "flags": ["protected"],
             "reviewed": False,
@@ -93,6 +94,15 @@ def test_it_shows_texts_and_items_and_sends_nothing(session: ReviewedRecord) -> 
     ):
         assert shown in made.output, shown
     assert not session.put_
+
+
+def test_a_withheld_item_that_others_know_is_warned_of(session: ReviewedRecord) -> None:
+    session.shown["decisions"] = [decision("phone", "victim")]
+    session.shown["warnings"] = [{"item": "phone", "public_elsewhere": True, "went_out": False}]
+    session.shown["proposals"] = []
+    made = called(session)
+    assert "public elsewhere" in made.output
+    assert "went out before" not in made.output
 
 
 def sent(session: ReviewedRecord) -> dict[str, str | None]:

@@ -180,6 +180,40 @@ async def test_what_the_public_view_shows_is_said(desk: ReviewDesk) -> None:
     assert not proposal(await desk.review(), "description:39-53").public_elsewhere
 
 
+async def test_what_somebody_withholds_by_hand_is_warned_of_too(desk: ReviewDesk) -> None:
+    await desk.request(ORDINARY, text="The dog is at 1020 NW 5th St.")
+    await desk.review()
+    await desk.decide(("description:39-53", "victim"), ("phone", "victim"))
+    (warned,) = (await desk.review()).warnings
+    assert (str(warned.item), warned.public_elsewhere, warned.went_out) == (
+        "description:39-53",
+        True,
+        False,
+    )
+
+
+async def test_half_a_name_is_recognized_by_the_records_index() -> None:
+    desk = ReviewDesk()
+    await desk.granted(fields=("first_name", "phone"))
+    await desk.request(ORDINARY)
+    await desk.protect("name", "Zora Hurston")
+    assert found(await desk.review()) == {
+        "first_name": "protected_person",
+        "phone": "protected_person",
+    }
+
+
+async def test_a_corrected_value_and_an_unread_home_protect_what_is_there_now(
+    desk: ReviewDesk,
+) -> None:
+    await desk.protect("phone", "786-555-0133")
+    earlier = desk.intake.indexes.of({"phone": "786-555-0133"})["phone"]
+    await desk.request(ORDINARY, indexes={"earlier": earlier})
+    assert found(await desk.review()) == {"phone": "protected_person"}
+    await desk.changed(ORDINARY, indexes={}, home_unread_at=desk.intake.clock.now())
+    assert found(await desk.review()) == {"phone": "protected_person"}
+
+
 async def test_without_geo_nothing_is_proposed_rather_than_too_little(desk: ReviewDesk) -> None:
     await desk.request(ORDINARY)
     desk.intake.addresses.away = True

@@ -132,9 +132,11 @@ def _rows(shown: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
     decided = {each["item"]: each for each in shown["decisions"]}
     earlier = {each["item"]: each for each in shown["earlier"]}
     proposed = {each["item"]: each for each in reversed(shown["proposals"])}
+    warned = {each["item"]: each for each in shown["warnings"]}
     rows = []
     for item in sorted({*decided, *earlier, *proposed}, key=_order):
-        notes = _notes(proposed.get(item), earlier.get(item))
+        about = proposed.get(item) or warned.get(item) or {}
+        notes = _notes(about, earlier.get(item))
         rows.append(
             (
                 item,
@@ -147,15 +149,14 @@ def _rows(shown: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def _notes(proposed: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None) -> list[str]:
+def _notes(about: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> list[str]:
     notes = []
-    if proposed is not None:
-        if proposed["preset"]:
-            notes.append(f"released by {' or '.join(proposed['lifted_by'])} only")
-        if proposed["public_elsewhere"]:
-            notes.append("public elsewhere")
-        if proposed["went_out"]:
-            notes.append("went out before")
+    if about.get("preset"):
+        notes.append(f"released by {' or '.join(about['lifted_by'])} only")
+    if about.get("public_elsewhere"):
+        notes.append("public elsewhere")
+    if about.get("went_out"):
+        notes.append("went out before")
     if earlier is not None:
         notes.append(f"before: {_decision(earlier)}")
     return notes

@@ -61,11 +61,22 @@ class ProposalAnswer(Model):
     went_out: bool
 
 
+class WarningAnswer(Model):
+    """Something that is withheld although others know it; as in a proposal."""
+
+    item: Annotated[str, Field(description=ITEM)]
+    public_elsewhere: bool
+    went_out: bool
+
+
 class ReviewAnswer(Model):
-    """What the record has, and what may be withheld. `texts`: each text by its place; a field with
-    several texts has one place for each. `public`: what the public view has. `decisions`: those of
-    this case; `earlier`: decisions on the same texts from before. `undecided`: items that somebody
-    has to decide. `reviewed`: somebody has sent decisions, and none is missing."""
+    """What the record has, and what may be withheld.
+
+    `texts`: each text by its place; a field with several texts has one place for each. `public`:
+    what the public view has. `decisions`: those of this case; `earlier`: decisions on the same
+    texts from before. `warnings`: what is withheld, and is known elsewhere. `undecided`: items that
+    somebody has to decide. `reviewed`: somebody has sent decisions, and none is missing.
+    """
 
     case_id: str
     record_id: str
@@ -75,6 +86,7 @@ class ReviewAnswer(Model):
     proposals: tuple[ProposalAnswer, ...]
     decisions: tuple[DecisionAnswer, ...]
     earlier: tuple[DecisionAnswer, ...]
+    warnings: tuple[WarningAnswer, ...]
     undecided: tuple[str, ...]
     flags: tuple[Literal["protected", "emergency"], ...]
     reviewed: bool
@@ -243,6 +255,14 @@ def _reviewed(record_id: str, found: Reviewed, exemptions: Exemptions) -> Review
         ),
         decisions=tuple(_decision(each, exemptions) for each in review.decisions),
         earlier=tuple(_decision(each, exemptions) for each in found.offered),
+        warnings=tuple(
+            WarningAnswer(
+                item=str(each.item),
+                public_elsewhere=each.public_elsewhere,
+                went_out=each.went_out,
+            )
+            for each in found.warnings
+        ),
         undecided=review.undecided(),
         flags=tuple(found.flags),
         reviewed=review.is_decided(),

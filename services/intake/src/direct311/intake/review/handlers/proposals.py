@@ -12,13 +12,14 @@ from datetime import date
 from direct311.intake.county import day_of
 from direct311.intake.indexes.handlers.places import home_values, own_point, point_values
 from direct311.intake.indexes.ports import Addresses, PersonIndexes, Protections
-from direct311.intake.request import ServiceRequest
+from direct311.intake.request import SUPERSEDED, ServiceRequest
 from direct311.intake.review.domain.places import Entry, FieldTexts, Item
 from direct311.intake.review.domain.reviews import Proposed
 from direct311.redaction import Kind, redact
 from direct311.runtime.access.exemptions import Exemption, Exemptions, Trigger
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.pacing import paced
 
 PERSON = ("first_name", "last_name", "email", "phone", "reporter_address", "device_position")
 """The fields that say who and where the reporter is."""
@@ -81,7 +82,9 @@ class Propose:
         :raises RefusedError: geo, which reads addresses, does not answer; or the texts have too
             many parts that may be addresses.
         """
-        spans = {each.place: redact(each.text).spans for one in fields for each in one.entries}
+        texts = [each for one in fields for each in one.entries]
+        # A record may have hundreds of texts, and others are waiting.
+        spans = {each.place: redact(each.text).spans async for each in paced(texts)}
         found = [
             *await self._protected(request, fields, spans),
             *self._numbers(fields, spans),
@@ -121,20 +124,24 @@ class Propose:
         that was corrected, or by a home that geo could not read yet, what is exempt of a protected
         person is proposed whole."""
         plain = {each.field: each.entries[0].text for each in fields if each.field in PERSON}
-        items = [
-            Item(field)
-            for field in ("email", "phone")
-            if field in plain and self._known({field: plain[field]})
-        ]
         names = {field: plain[field] for field in NAMES if field in plain}
-        if names and self._known(names):
-            items += [Item(field) for field in names]
+        known = {
+            "email": {"email": plain["email"]} if "email" in plain else {},
+            "phone": {"phone": plain["phone"]} if "phone" in plain else {},
+            "name": names,
+        }
+        items = []
+        for kind, given in known.items():
+            # The index also has what the grant does not open, such as the other half of a name.
+            hashes = request.indexes.get(kind, ())
+            if given and (self._known(given) or self._protections.matches(hashes)):
+                items += [Item(field) for field in given]
         if "reporter_address" in plain and await self._is_home(plain["reporter_address"]):
             items.append(Item("reporter_address"))
         if "device_position" in plain and self._is_point(plain["device_position"]):
             items.append(Item("device_position"))
-        kinds = ("phone", "email", "name", "home", "earlier")
-        hashes = (value for kind in kinds for value in request.indexes.get(kind, ()))
+        kinds = ("phone", "email", "name", "home", SUPERSEDED)
+        hashes = [value for kind in kinds for value in request.indexes.get(kind, ())]
         is_protected = bool(items) or self._protections.matches(hashes)
         if is_protected or request.home_unread_at is not None:
             items += [Item(field) for field in WHERE if field in plain]

@@ -38,8 +38,18 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that is withheld although others know it; as in `Proposal`."""
+
+    item: Item
+    public_elsewhere: bool
+    went_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reviewed:
     """What a reviewer sees. `texts`: by place. `offered`: earlier decisions on the same texts.
+    `warnings`: what is withheld, and is known elsewhere.
     `flags`: what is known about the record as a whole: `protected`, `emergency`."""
 
     review: CaseReview
@@ -47,6 +57,7 @@ class Reviewed:
     public: Mapping[str, Any]
     proposals: Sequence[Proposal]
     offered: Sequence[ItemDecision]
+    warnings: Sequence[Warned]
     flags: Sequence[str]
 
 
@@ -122,6 +133,11 @@ class ReviewRecord:
                 if (item := item_of(each.item)) and (exemption := exemptions.find(each.code))
             ],
             offered=reviews.offered(review),
+            warnings=[
+                warned
+                for each in review.withheld()
+                if (warned := shown.warned(each.of)).public_elsewhere or warned.went_out
+            ],
             flags=_flags(request),
         )
 
@@ -134,11 +150,13 @@ class _Shown:
     public: str
 
     def proposal(self, item: Item, proposed: Proposed, exemption: Exemption) -> Proposal:
+        warned = self.warned(item)
+        return Proposal(item, exemption, proposed.preset, warned.public_elsewhere, warned.went_out)
+
+    def warned(self, item: Item) -> Warned:
         text = self.texts.get(item.place, "")[slice(item.start, item.end)].strip().casefold()
-        return Proposal(
+        return Warned(
             item,
-            exemption,
-            proposed.preset,
             public_elsewhere=len(text) >= LEAST_PUBLIC and text in self.public,
             went_out=self.reviews.gave_out(self.review, item),
         )

@@ -96,6 +96,12 @@ def test_only_real_marks_look_like_marks() -> None:
     assert fake not in shown("work_notes", keys)
 
 
+def test_two_keys_that_become_alike_stay_two_entries() -> None:
+    text = json.dumps({"[■ x": {"note": "a"}, "[ ■ x": {"note": "b"}})
+    found = json.loads(shown("work_notes", text))
+    assert [each["note"] for each in found.values()] == ["a", "b"]
+
+
 def test_rows_of_other_fields_are_left_out() -> None:
     made = (decision("phone"), decision("description:0-1"))
     assert [str(row.item) for row in rows_of(made, ["phone"], order)] == ["phone"]

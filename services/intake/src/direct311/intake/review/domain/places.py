@@ -125,7 +125,14 @@ class FieldTexts:
 
         def build(node: Any, path: tuple[Step, ...]) -> Any:
             if isinstance(node, dict):
-                return {plain(str(key)): build(node[key], (*path, str(key))) for key in node}
+                made: dict[str, Any] = {}
+                for key in node:
+                    name = plain(str(key))
+                    while name in made:
+                        # Two keys that differ only in what `plain` takes away are still two.
+                        name += "_"
+                    made[name] = build(node[key], (*path, str(key)))
+                return made
             if isinstance(node, list):
                 return [build(each, (*path, number)) for number, each in enumerate(node)]
             if (entry := places.get(path)) is not None:

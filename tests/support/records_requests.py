@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from direct311.intake.records_requests.domain import (
     CaseEstimate,
     CaseReceipt,
+    CaseStatements,
     CaseStatus,
     EstimateLine,
     RecordsRequest,
@@ -16,13 +17,14 @@ RECEIVED = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 
 class InMemoryCaseDesk:
-    """`CaseDesk` and `EstimateDesk` in dictionaries. `away`: it does not answer. `lost`: so many
-    answers are lost. `estimates`: by the number of the case."""
+    """`CaseDesk`, `EstimateDesk` and `StatementDesk` in dictionaries. `away`: it does not answer.
+    `lost`: so many answers are lost. `estimates` and `denied`: by the number of the case."""
 
     def __init__(self) -> None:
         self.away = False
         self.lost = 0
         self.estimates: dict[str, CaseEstimate] = {}
+        self.denied: dict[str, CaseStatements] = {}
         self.requests: dict[str, RecordsRequest] = {}
         self._cases: dict[str, str] = {}
 
@@ -59,6 +61,12 @@ class InMemoryCaseDesk:
         accepted = found.model_copy(update={"accepted_at": found.accepted_at or RECEIVED})
         self.estimates[found.case_id] = accepted
         return accepted
+
+    async def statements(self, token: str) -> CaseStatements:
+        case_id = (await self.status(token)).case_id
+        if case_id not in self.denied:
+            raise RefusedError("no_statement", "Nothing was denied.")
+        return self.denied[case_id]
 
     def estimated(self, case_id: str, version: int = 1) -> None:
         """The desk says what this case costs."""

@@ -1,4 +1,5 @@
-"""A requester sees what the request costs, and accepts it, by the token alone."""
+"""A requester sees what the request costs, accepts it, and reads what was denied, by the token
+alone."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,12 +10,19 @@ from starlette.testclient import TestClient
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.clients.handlers.reads import ReadLimits
 from direct311.intake.records_requests.api import estimates_router
-from direct311.intake.records_requests.domain import RecordsRequest
-from direct311.intake.records_requests.handlers import SeeEstimate
+from direct311.intake.records_requests.domain import (
+    CaseStatements,
+    DenialStatement,
+    DeniedPart,
+    RecordsRequest,
+)
+from direct311.intake.records_requests.handlers import ReadStatements, SeeEstimate
+from tests.support.records_requests import RECEIVED
 from tests.unit.intake.records_requests.test_records_requests import Gateway
 
 PATH = "/v1/records-requests/estimate"
 ACCEPTANCE = f"{PATH}/acceptance"
+STATEMENT = "/v1/records-requests/statement"
 
 
 @pytest.fixture
@@ -25,7 +33,9 @@ def gateway() -> Gateway:
 @pytest.fixture
 def http(gateway: Gateway) -> Iterator[TestClient]:
     failed = FailedKeys(ReadLimits(gateway.counts, gateway.clock, worth=1), gateway._names(), 3)
-    router = estimates_router(SeeEstimate(gateway.desk), gateway.notices, failed)
+    router = estimates_router(
+        SeeEstimate(gateway.desk), ReadStatements(gateway.desk), gateway.notices, failed
+    )
     with gateway.serve(router) as client:
         yield client
 
@@ -99,3 +109,43 @@ def test_without_the_case_desk_the_caller_is_told_to_try_again(
     gateway.desk.away = True
     answer = http.get(PATH, headers=by(token))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert http.get(STATEMENT, headers=by(token)).status_code == 503
+
+
+def test_what_was_denied_is_told_with_its_law(
+    gateway: Gateway, http: TestClient, token: str
+) -> None:
+    answer = http.get(STATEMENT, headers=by(token))
+    assert (answer.status_code, answer.json()["type"]) == (
+        409,
+        "urn:direct311:problem:no_statement",
+    )
+    item = DeniedPart(
+        reason="exempt",
+        record_id="r-1",
+        exemption="protected_person",
+        citation="119.071(4)(d)",
+    )
+    said = DenialStatement(
+        denial_id="d-1",
+        outcome="denied",
+        items=(item,),
+        statement="The canary is exempt.",
+        approved_at=RECEIVED,
+    )
+    gateway.desk.denied["case-0"] = CaseStatements(case_id="case-0", statements=(said,))
+    answer = http.get(STATEMENT, headers=by(token))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    (told,) = answer.json()["statements"]
+    assert told["statement"] == "The canary is exempt."
+    assert told["items"] == [
+        {
+            "reason": "exempt",
+            "record_id": "r-1",
+            "exemption": "protected_person",
+            "citation": "119.071(4)(d)",
+        }
+    ]
+    assert "canary" not in repr(said)
+    assert http.get(STATEMENT).status_code == 401

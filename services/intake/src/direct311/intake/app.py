@@ -316,7 +316,10 @@ def routers_of(intake: Intake) -> list[APIRouter]:
             clients.failed_keys,
         ),
         estimates_router(
-            intake.records_requests.estimate, intake.records_requests.notices, clients.failed_keys
+            intake.records_requests.estimate,
+            intake.records_requests.statements,
+            intake.records_requests.notices,
+            clients.failed_keys,
         ),
         case_messages_wiring.wire(settings, intake.resources, clients, intake.records_requests),
         records_packages_router(intake.fetch_records, clients.failed_keys),

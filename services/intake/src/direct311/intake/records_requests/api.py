@@ -12,10 +12,16 @@ from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.language import Language, preferred
 from direct311.intake.records_requests.domain import (
     CaseEstimate,
+    CaseStatements,
     EstimateLine,
     RecordsRequestNotices,
 )
-from direct311.intake.records_requests.handlers import AskForRecords, FollowCase, SeeEstimate
+from direct311.intake.records_requests.handlers import (
+    AskForRecords,
+    FollowCase,
+    ReadStatements,
+    SeeEstimate,
+)
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS
 from direct311.runtime.text import Line, Lines
@@ -265,16 +271,19 @@ class AcceptanceOrder(Model, extra="forbid", json_schema_extra={"examples": [{"v
 
 
 def estimates_router(
-    see: SeeEstimate, notices: RecordsRequestNotices, failed_tokens: FailedKeys
+    see: SeeEstimate,
+    read: ReadStatements,
+    notices: RecordsRequestNotices,
+    failed_tokens: FailedKeys,
 ) -> APIRouter:
-    """For the holder of a case token."""
+    """For the holder of a case token: what the request costs, and what was denied of it."""
     api = APIRouter(
-        prefix="/v1/records-requests/estimate",
+        prefix="/v1/records-requests",
         tags=["records requests"],
         responses={status: PROBLEMS[status] for status in (401, 404, 409, 422, 429, 503)},
     )
 
-    @api.get("", response_model_exclude_none=True)
+    @api.get("/estimate", response_model_exclude_none=True)
     async def estimate(
         request: Request,
         answer: Response,
@@ -286,7 +295,7 @@ def estimates_router(
         return _estimate(found, answer, notices, preferred(accept_language))
 
     @api.post(
-        "/acceptance",
+        "/estimate/acceptance",
         response_model_exclude_none=True,
         responses={status: PROBLEMS[status] for status in (400, 408, 413)},
     )
@@ -304,6 +313,19 @@ def estimates_router(
 
         found = await _by_token(request, given, failed_tokens, accepted)
         return _estimate(found, answer, notices, preferred(accept_language))
+
+    @api.get("/statement", response_model_exclude_none=True)
+    async def statement(
+        request: Request,
+        answer: Response,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+    ) -> CaseStatements:
+        """What was denied of your request, by which law, and the county's written statement
+        (section 119.07(1)(f), F.S.), in the county's own words. 409 `no_statement` if nothing was
+        denied. That you read it is written to the access log, without your address."""
+        found = await _by_token(request, given, failed_tokens, read)
+        answer.headers["Cache-Control"] = "no-store"
+        return found
 
     return api
 

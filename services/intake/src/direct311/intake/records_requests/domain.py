@@ -111,6 +111,37 @@ class CaseEstimate(Model):
     owed_cents: int
 
 
+class DeniedPart(Model):
+    """What was denied, and why. `record_id` is absent if it is all that was asked for, `field` if
+    it is all of the record; `exemption` and `citation` name the law, if the reason is one."""
+
+    reason: str
+    record_id: str | None = None
+    field: str | None = None
+    exemption: str | None = None
+    citation: str | None = None
+
+
+class DenialStatement(Model):
+    """The written statement of a denial. `outcome`: `denied` if nothing is given, or `part`."""
+
+    denial_id: str
+    outcome: str
+    items: tuple[DeniedPart, ...]
+    statement: str
+    approved_at: Instant
+
+    def __repr__(self) -> str:
+        return f"DenialStatement({self.denial_id})"
+
+
+class CaseStatements(Model):
+    """What was denied of a request, oldest first."""
+
+    case_id: str
+    statements: tuple[DenialStatement, ...]
+
+
 class NoticeWords(Model, extra="forbid"):
     """What a requester reads, in one language. `acknowledgement` may have `$case`. `states` and
     `steps` are the words for what retention names, `charges` those for the lines of an estimate,

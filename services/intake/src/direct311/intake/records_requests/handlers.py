@@ -7,10 +7,16 @@ from direct311.intake.clients.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.records_requests.domain import (
     CaseEstimate,
     CaseReceipt,
+    CaseStatements,
     CaseStatus,
     RecordsRequest,
 )
-from direct311.intake.records_requests.ports import CaseDesk, DeskAwayError, EstimateDesk
+from direct311.intake.records_requests.ports import (
+    CaseDesk,
+    DeskAwayError,
+    EstimateDesk,
+    StatementDesk,
+)
 from direct311.intake.retries import checked_key
 from direct311.runtime.errors import RefusedError
 
@@ -116,3 +122,15 @@ class SeeEstimate:
         :raises RefusedError: as above, there is a newer estimate, or the case is closed.
         """
         return await self._desk.accept(token, version)
+
+
+class ReadStatements:
+    """Gives the holder of a case token the written statement of what was denied."""
+
+    def __init__(self, desk: StatementDesk) -> None:
+        self._desk = desk
+
+    async def __call__(self, token: str) -> CaseStatements:
+        """:raises RefusedError: no case has this token, nothing of it was denied, or the case desk
+        does not answer."""
+        return await self._desk.statements(token)

@@ -5,6 +5,7 @@ from typing import Protocol
 from direct311.intake.records_requests.domain import (
     CaseEstimate,
     CaseReceipt,
+    CaseStatements,
     CaseStatus,
     RecordsRequest,
 )
@@ -64,5 +65,18 @@ class EstimateDesk(Protocol):
         """The requester accepts this version of the estimate; may be repeated.
 
         :raises RefusedError: as above; `changed` if there is a newer one; `case_closed`.
+        """
+        ...
+
+
+class StatementDesk(Protocol):
+    """The county's case desk, as far as denials go."""
+
+    async def statements(self, token: str) -> CaseStatements:
+        """What was denied of the token's case.
+
+        :raises RefusedError: `unknown_case` if no case has this token; `no_statement` if nothing
+            was denied; `audit_unavailable` if the access could not be recorded there;
+            `case_desk_unavailable` if the desk does not answer.
         """
         ...

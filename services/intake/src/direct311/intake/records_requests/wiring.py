@@ -12,6 +12,7 @@ from direct311.intake.records_requests.handlers import (
     AddressLimit,
     AskForRecords,
     FollowCase,
+    ReadStatements,
     SeeEstimate,
 )
 from direct311.intake.settings import IntakeSettings
@@ -29,6 +30,7 @@ class RecordsRequests:
     ask: AskForRecords
     follow: FollowCase
     estimate: SeeEstimate
+    statements: ReadStatements
     notices: RecordsRequestNotices
     limit: AddressLimit
     message_limit: AddressLimit
@@ -45,6 +47,7 @@ def wire(settings: IntakeSettings, resources: Resources, clients: Clients) -> Re
         AskForRecords(desk, limit),
         FollowCase(desk),
         SeeEstimate(RetentionEstimates(retention)),
+        ReadStatements(RetentionEstimates(retention)),
         load_notices(settings.records_requests_file).content,
         limit,
         AddressLimit(limits, clients.names, settings.records_requests_per_hour, of="messages"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from direct311.cli import case_files, case_messages, case_packages, case_review
+from direct311.cli import case_fees, case_files, case_messages, case_packages, case_review
 from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
@@ -50,6 +50,7 @@ def register(
     case_messages.register(app, run, print_json, console)
     case_packages.register(app, run, console, errors, _print_page)
     case_review.register(app, run, console)
+    case_fees.register(app, run, console, errors, _print_page)
 
     @app.command("open")
     def open_case(

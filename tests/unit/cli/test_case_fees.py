@@ -49,7 +49,7 @@ CHARGES = {
 }
 
 
-class FakeSession:
+class CaseSession:
     """Retention with one case, its fees and one denial."""
 
     def __init__(self) -> None:
@@ -84,11 +84,11 @@ class FakeSession:
 
 
 @pytest.fixture
-def session() -> FakeSession:
-    return FakeSession()
+def session() -> CaseSession:
+    return CaseSession()
 
 
-def called(session: FakeSession, *words: str) -> Any:
+def called(session: CaseSession, *words: str) -> Any:
     app = typer.Typer()
 
     def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -99,7 +99,7 @@ def called(session: FakeSession, *words: str) -> Any:
 
 
 def test_an_estimate_is_made_from_the_newest_version_and_shown_in_dollars(
-    session: FakeSession,
+    session: CaseSession,
 ) -> None:
     done = called(
         session, "estimate", CASE, "--medium", "paper", "--work", "search=90", "--pages",
@@ -122,7 +122,7 @@ def test_an_estimate_is_made_from_the_newest_version_and_shown_in_dollars(
         assert shown in done.output
 
 
-def test_an_invoice_and_a_payment(session: FakeSession) -> None:
+def test_an_invoice_and_a_payment(session: CaseSession) -> None:
     assert called(session, "invoice", CASE).exit_code == 0
     assert called(session, "payment", CASE, "MDC-2026-004417", "2345").exit_code == 0
     assert session.posted == [
@@ -132,7 +132,7 @@ def test_an_invoice_and_a_payment(session: FakeSession) -> None:
     assert called(session, "estimate", CASE, "--work", "search").exit_code == 2
 
 
-def test_a_denial_names_the_law_of_each_item(session: FakeSession, tmp_path: Path) -> None:
+def test_a_denial_names_the_law_of_each_item(session: CaseSession, tmp_path: Path) -> None:
     text = tmp_path / "statement"
     text.write_text(WORDS)
     law = "protected_person=119.071(4)(d),r-1,phone"
@@ -157,7 +157,7 @@ def test_a_denial_names_the_law_of_each_item(session: FakeSession, tmp_path: Pat
 
 
 def test_what_is_shown_is_what_is_approved(
-    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+    session: CaseSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 

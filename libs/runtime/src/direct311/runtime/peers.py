@@ -100,12 +100,6 @@ class HttpClient:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
         return _json(await self._send("POST", url, data=dict(form)))
 
-    async def put_json(
-        self, url: str, body: object, headers: Mapping[str, str] | None = None
-    ) -> Any:
-        """:raises HttpError: no answer, or not a 2xx with JSON."""
-        return _json(await self._send("PUT", url, json=body, headers=headers))
-
     async def put_bytes(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """:raises HttpError: no answer, or not a 2xx."""
         await self._send("PUT", url, content=body, headers=headers)

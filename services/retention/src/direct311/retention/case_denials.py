@@ -101,10 +101,12 @@ class Denial(Model):
 
     def approved_by(self, approval: DenialApproval) -> "Denial":
         """A copy with one more approval. The last one that it needs puts it into effect."""
-        given = replaced(self, approvals=(*self.approvals, approval))
-        if given.missing:
-            return given
-        return replaced(given, approved_at=approval.approval.approved_at)
+        last = set(self.missing) == {approval.role}
+        return replaced(
+            self,
+            approvals=(*self.approvals, approval),
+            approved_at=approval.approval.approved_at if last else self.approved_at,
+        )
 
 
 class CaseDenials(Model):

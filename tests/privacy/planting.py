@@ -198,6 +198,7 @@ SCOPE = {
     "words": [SCOPE_WORD],
 }
 """What both sides write, and what a custodian looks for."""
+CASE_STATEMENT = "We have no records about the Brambleshanks-Oyelaran family."
 CASES = [
     *(Canary(f"requester's {name}", text) for name, text in REQUESTER.items() if name != "phone"),
     Canary("requester's phone", REQUESTER["phone"], ("7865550186", "+17865550186")),
@@ -208,6 +209,7 @@ CASES = [
     Canary("person of a scope", SCOPE_NAME),
     Canary("address of a scope", SCOPE_ADDRESS),
     Canary("words of a scope", SCOPE_WORD),
+    Canary("statement of a denial", CASE_STATEMENT, ("Brambleshanks",)),
 ]
 """What lies in a case file of the case desk."""
 
@@ -505,6 +507,18 @@ async def _case_desk(county: County, record_id: str, answers: Path) -> None:
     bounded = await county.ask("PUT", "retention", path, "custodian", "carla", bounds)
     assert bounded.status_code == 200, bounded.text
     found.append(bounded)
+    public_case = path.removesuffix("/bounds")
+    await county.post(
+        "retention", f"{public_case}/records", {"complete": True}, "custodian", "carla"
+    )
+    found.append(await until(partial(_denied, county, public_case), "a denial is prepared"))
+    for said in (token, WRONG):
+        headers = {"Authorization": f"Bearer {said}"}
+        for what in ("estimate", "statement"):
+            found.append(await county.http.get(f"{gateway}/{what}", headers=headers))
+    wrong = {"receipt": WRONG[:40], "cents": 1}
+    paying = f"{public_case}/payments"
+    found.append(await county.ask("POST", "retention", paying, "custodian", "carla", wrong))
     _keep(answers, "cases", found)
 
 
@@ -549,6 +563,19 @@ async def _correspondence(county: County, answers: Path) -> None:
     codes = [each.status_code for each in found[4:]]
     assert codes == [200, 200, 422, 422, 409, 422, 422, 404, 404, 403]
     _keep(answers, "correspondence", found)
+
+
+async def _denied(county: County, case: str) -> httpx.Response | None:
+    """A prepared denial, once the records of the case are identified."""
+    seen = await county.get("retention", f"{case}/denials", "custodian", "carla")
+    body = {
+        "version": seen["version"],
+        "outcome": "denied",
+        "items": [{"reason": "not_held"}],
+        "statement": CASE_STATEMENT,
+    }
+    answer = await county.ask("POST", "retention", f"{case}/denial", "custodian", "carla", body)
+    return answer if answer.status_code == 201 else None
 
 
 async def _residents(county: County, record_id: str, answers: Path) -> list[str]:

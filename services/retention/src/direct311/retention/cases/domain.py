@@ -285,9 +285,9 @@ class CaseFile(RecordState):
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
     do. `charges`: what it costs. `denials`: what of it was denied. `packages`: what was collected
-    and packaged. `legal`: by which instrument law enforcement asked, and what became of it. `steps`:
-    what was done since steps are kept, for the timeline. `reopening`: somebody opens it again, and
-    the inventory may not know yet.
+    and packaged. `legal`: by which instrument law enforcement asked, and what became of it.
+    `steps`: what was done since steps are kept, for the timeline. `reopening`: somebody opens it
+    again, and the inventory may not know yet.
     """
 
     kind: CaseKind | None = None

@@ -369,6 +369,24 @@ async def test_what_stands_is_known_with_the_value_of_the_fence(stores: Stores) 
     assert (await holds.standing(0)).fence == 4
 
 
+async def test_cases_with_a_standing_hold_that_knows_of_no_suit_are_found(stores: Stores) -> None:
+    changes: dict[str, dict[str, object]] = {
+        "h0": {"case_id": "c0"},
+        "h1": {"case_id": "c1", "suit_at": START},
+        "h2": {"case_id": "c2", "state": "released"},
+        "h3": {"case_id": "c3", "state": "in_force"},
+        "h4": {"case_id": "c3", "suit_at": START},
+        "h5": {},
+    }
+    for hold_id, update in changes.items():
+        one = hold(hold_id, record_ids=("r1",))
+        await stores.holds.add(Hold.model_validate(one.model_dump() | update), ())
+    asked = ["c0", "c1", "c2", "c3", "c4"]
+    assert sorted(await stores.holds.without_suit(asked)) == ["c0", "c3"]
+    assert await stores.holds.without_suit(["c1"]) == []
+    assert await stores.holds.without_suit([]) == []
+
+
 async def test_holds_are_listed_and_the_unfinished_found(stores: Stores) -> None:
     states: tuple[dict[str, object], ...] = (
         {"state": "placing"},

@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -83,6 +84,21 @@ async def test_a_case_is_opened_at_its_own_desk_and_each_opening_is_an_entry(
 def _body(entry: Document) -> dict[str, Any]:
     body = (entry["signed_event"] or {}).get("body")
     return dict(json.loads(body)) if isinstance(body, str) else dict(body or {})
+
+
+async def test_bounds_of_a_record_that_nobody_has_are_refused(county: County) -> None:
+    """They would stop nothing, and look as if they did."""
+    unknown = str(uuid4())
+    order = {"kind": "public_records", "request": "x", "bounds": {"record_ids": [unknown]}}
+    answer = await county.ask("POST", "retention", "/v1/cases", "custodian", "carla", order)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == "bounds.record_ids.0"
+    assert unknown not in answer.text
+    path = f"/v1/cases/{await opened(county)}/bounds"
+    answer = await county.ask(
+        "PUT", "retention", path, "custodian", "carla", {"record_ids": [unknown]}
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "record_ids.0")
 
 
 async def test_for_everybody_else_the_case_does_not_exist(county: County) -> None:

@@ -106,3 +106,14 @@ def fold(text: str) -> Folded:
     places.append(len(plain))
     offsets = places if steps is None else [steps[place] for place in places]
     return Folded(text, shadow, offsets, plain, places)
+
+
+def shadow_of(text: str) -> str:
+    """The shadow of a text alone, for those who change nothing in the text."""
+    return plain_and_shadow(text)[1]
+
+
+def plain_and_shadow(text: str) -> tuple[str, str]:
+    """The decoded text and its shadow. If both have the same length, so have their positions."""
+    plain, _ = decode(text)
+    return plain, plain.translate(_SHADOWS)

@@ -115,6 +115,8 @@ WITHOUT: Mapping[str, str] = {
     " against recorded answers; tests/e2e/test_request_all_the_way.py runs it against intake.",
     "InMemoryAccesses": "It stands for audit behind HTTP. tests/e2e/test_who_saw_my_data.py"
     " asks the running audit service through intake.",
+    "InMemoryWithheld": "It opens through the real vault. Its promises are in"
+    " tests/contract/test_withheld.py, ready for the adapter over the decisions of reviews.",
     "InMemoryLocations": "It has no behavior: it returns the counts that a test gives it.",
 }
 """Fakes without a contract: why."""

@@ -1,0 +1,102 @@
+"""Fingerprints of what a case's decisions withhold."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from direct311.intake.leaks.domain import WithheldText
+from direct311.intake.leaks.ports import Withheld
+from direct311.redaction import Kind, redact
+from direct311.redaction.leaks import Fingerprint, WithheldValue, fingerprints
+from direct311.runtime.access.rules import Caller
+
+OPERATION = "POST /internal/cases/{case_id}/leaks"
+AT_ONCE = 10
+"""How many records are opened at the same time."""
+
+_KIND_OF_FIELD: Mapping[str, str] = MappingProxyType(
+    {
+        "first_name": "name",
+        "last_name": "name",
+        "phone": "telephone",
+        "email": "email",
+        "reporter_address": "address",
+        "account_id": "identifier",
+        "device_id": "identifier",
+        "device_position": "identifier",
+        "client_address": "identifier",
+    }
+)
+"""The other fields are texts."""
+_KIND_OF_SPAN: Mapping[Kind, str] = MappingProxyType(
+    {
+        "card": "number",
+        "bank": "number",
+        "social_security": "number",
+        "email": "email",
+        "telephone": "telephone",
+        "home_address": "address",
+        "name": "name",
+    }
+)
+_NAMED = ("first_name", "last_name")
+_FEW_WORDS = 4
+"""A span of no more words, without a digit, is looked for like a name."""
+
+
+class FingerprintWithheld:
+    """The use case behind `POST /internal/cases/{case_id}/leaks`."""
+
+    def __init__(self, withheld: Withheld) -> None:
+        self._withheld = withheld
+
+    async def __call__(
+        self, caller: Caller, case_id: str, record_ids: Sequence[str], key: bytes
+    ) -> Sequence[Fingerprint]:
+        """What to look for in a package of these records, under the key of its build. The key is
+        used for this answer only, and kept nowhere.
+
+        Each record is an access of the caller. Repeating the call with the same key gives the same
+        fingerprints, after further entries.
+
+        :raises RefusedError: as `Withheld.of`, for any of the records.
+        """
+        values: list[WithheldValue] = []
+        for start in range(0, len(record_ids), AT_ONCE):
+            some = record_ids[start : start + AT_ONCE]
+            texts = await asyncio.gather(
+                *(self._withheld.of(caller, case_id, each, OPERATION) for each in some)
+            )
+            for record_id, found in zip(some, texts, strict=True):
+                values += values_of(record_id, found)
+        return await asyncio.to_thread(fingerprints, key, values)
+
+
+def values_of(record_id: str, texts: Sequence[WithheldText]) -> Iterator[WithheldValue]:
+    """The values to look for: each text, what the rules find in it, and the full name."""
+    for each in texts:
+        kind = _KIND_OF_FIELD.get(each.field)
+        if kind is not None and each.whole:
+            yield WithheldValue(record_id, kind, each.text)
+            continue
+        found = redact(each.text).spans
+        alone = len(found) == 1 and found[0][1] - found[0][0] == len(each.text.strip())
+        if not alone:
+            yield WithheldValue(record_id, _kind_of(each), each.text)
+        for start, end, span in found:
+            yield WithheldValue(record_id, _KIND_OF_SPAN[span], each.text[start:end])
+    named = {each.field: each.text for each in texts if each.whole}
+    if all(part in named for part in _NAMED):
+        yield WithheldValue(record_id, "name", " ".join(named[part] for part in _NAMED))
+
+
+def _kind_of(each: WithheldText) -> str:
+    """How a text is looked for that is neither a contact field nor what a rule finds."""
+    words = each.text.split()
+    if each.whole or len(words) > 3 * _FEW_WORDS:
+        return "text"
+    if not any(char.isdecimal() for char in each.text):
+        return "name" if len(words) <= _FEW_WORDS else "text"
+    if any(char.isalpha() for char in each.text):
+        return "address" if len(words) > 1 else "identifier"
+    return "number"

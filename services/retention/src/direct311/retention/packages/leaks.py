@@ -1,0 +1,507 @@
+"""Whether a finished package has something in it that was withheld.
+
+Everything that can be extracted from the package is searched: names of entries, text, strings of
+JSON, cells of CSV, and of PDF the text of every page, every other string, metadata and attachments.
+What cannot be extracted stops the package too. Words inside pictures are not read.
+"""
+
+import base64
+import contextlib
+import csv
+import io
+import json
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pikepdf
+
+from direct311.redaction.leak_scan import LeakScanner
+from direct311.redaction.leaks import Fingerprint
+from direct311.runtime.errors import RuntimeFaultError
+
+LARGEST_ENTRY: Final = 256 * 1024 * 1024
+"""The most unpacked bytes of one entry or stream: a larger one is not extracted."""
+LARGEST_PACKAGE: Final = 1024 * 1024 * 1024
+"""The most unpacked bytes of a package whose text is searched."""
+MOST_DEPTH: Final = 4
+"""How deep packages, documents and attachments may lie inside each other."""
+
+_RECORD: Final = re.compile(
+    r"^data/(?:records|media)/(?P<record_id>[A-Za-z0-9_-]{1,64})(?:\.json$|/)"
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv")
+_COLUMN: Final = "record_id"
+_PAYLOAD: Final = "data/"
+"""What lies here is the records' own. The rows of the exemption log name records too, but have the
+names of staff in them."""
+_SHOWING: Final = frozenset({"Tj", "'", '"', "TJ"})
+_MOST_NESTED: Final = 60
+_MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
+
+
+class NotExtractableError(RuntimeFaultError):
+    """A file cannot be extracted completely. The message says why, and repeats nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A piece of text. `entry`: the entry of the package that it is in. `record_id`: whose own text
+    it is, if it is one record's."""
+
+    entry: str
+    text: str
+    record_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FoundLeak:
+    """A place that stops the package. `entry`: its number among the package's entries, from 1, and
+    its name, unless something was found in the name itself. `record_id` and `kind`: of the value
+    that is there; `None` and `not_extractable` where the entry could not be searched. `places`: how
+    often. The value is never here."""
+
+    number: int
+    entry: str | None
+    record_id: str | None
+    kind: str
+    places: int
+
+
+NOT_EXTRACTABLE: Final = "not_extractable"
+
+
+def leaks_in(
+    package: bytes, key: bytes, fingerprints: Iterable[Fingerprint]
+) -> Sequence[FoundLeak]:
+    """What stops the package; empty if it is clean. `key`: the one of this build, with which the
+    owners made the fingerprints. The same package and fingerprints give the same answer.
+
+    This takes a second for every 5 MB of text: call it in a thread.
+    """
+    scanner = LeakScanner(key, fingerprints)
+    counts: dict[tuple[int, str | None, str | None, str], int] = {}
+    named: set[int] = set()
+
+    def found(number: int, name: str | None, record_id: str | None, kind: str) -> None:
+        place = number, name, record_id, kind
+        counts[place] = counts.get(place, 0) + 1
+
+    try:
+        entries = list(_entries(package))
+    except NotExtractableError:
+        return (FoundLeak(0, None, None, NOT_EXTRACTABLE, 1),)
+    for number, entry in enumerate(entries, 1):
+        for hit in _hits(scanner, _name_of(entry.name)):
+            named.add(number)
+            found(number, None, hit[0], hit[1])
+        try:
+            for piece in extracted(entry.name, entry.content()):
+                for record_id, kind in _hits(scanner, piece):
+                    found(number, entry.name, record_id, kind)
+        except NotExtractableError:
+            found(number, entry.name, None, NOT_EXTRACTABLE)
+    return tuple(
+        sorted(
+            (
+                FoundLeak(number, None if number in named else name, record_id, kind, places)
+                for (number, name, record_id, kind), places in counts.items()
+            ),
+            key=lambda leak: (leak.number, leak.kind, leak.record_id or "", leak.entry or ""),
+        )
+    )
+
+
+def extracted(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
+    """All text of one entry.
+
+    :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
+    """
+    if depth > MOST_DEPTH:
+        raise NotExtractableError("files lie too deep inside each other")
+    record_id = _record_of(name)
+    lower = name.lower()
+    if content.startswith(b"%PDF-") or lower.endswith(".pdf"):
+        yield from (Extracted(name, text, record_id) for text in _pdf(content, depth))
+    elif zipfile.is_zipfile(io.BytesIO(content)):
+        for entry in _entries(content):
+            yield Extracted(name, _with_words_apart(entry.name), record_id)
+            for piece in extracted(entry.name, entry.content(), depth + 1):
+                yield Extracted(name, piece.text, piece.record_id or record_id)
+    elif lower.endswith(".json"):
+        pieces = _json(_decoded(content), record_id, by_record=name.startswith(_PAYLOAD))
+        yield from (Extracted(name, *piece) for piece in pieces)
+    elif lower.endswith(".csv"):
+        pieces = _csv(_decoded(content), by_record=name.startswith(_PAYLOAD))
+        yield from (Extracted(name, *piece) for piece in pieces)
+    elif lower.endswith(_TEXTS):
+        yield Extracted(name, _decoded(content), record_id)
+    else:
+        raise NotExtractableError("not a kind of file that can be searched")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+
+    @property
+    def name(self) -> str:
+        return self.info.filename
+
+    def content(self) -> bytes:
+        """:raises NotExtractableError: it does not unpack, or not to what it says."""
+        try:
+            with self.archive.open(self.info) as file:
+                content = file.read(LARGEST_ENTRY + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            OSError,
+        ):
+            raise NotExtractableError("an entry does not unpack") from None
+        if len(content) > LARGEST_ENTRY or len(content) != self.info.file_size:
+            raise NotExtractableError("an entry is larger than it may be")
+        return content
+
+
+def _entries(package: bytes) -> Iterator[_Entry]:
+    """The files of a zip. What lies outside of them is a file that cannot be searched."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(package))
+        infos = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        raise NotExtractableError("not a zip") from None
+    if sum(info.file_size for info in infos) > LARGEST_PACKAGE:
+        raise NotExtractableError("too large")
+    if archive.comment or any(info.comment or info.extra for info in infos):
+        raise NotExtractableError("it has comments or extra fields")
+    if not _is_gapless(package, archive, infos):
+        raise NotExtractableError("it has bytes between its entries")
+    for info in infos:
+        if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
+            raise NotExtractableError("it has folders or links")
+        yield _Entry(archive, info)
+
+
+_LOCAL_HEADER: Final = 30
+
+
+def _is_gapless(package: bytes, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether the entries follow each other from the first byte to the directory, each with the
+    name that the directory has."""
+    at = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        header = package[at : at + _LOCAL_HEADER]
+        if info.header_offset != at or len(header) < _LOCAL_HEADER:
+            return False
+        name, extra = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
+        told = package[at + _LOCAL_HEADER : at + _LOCAL_HEADER + name]
+        if extra or told != info.orig_filename.encode(
+            "utf-8" if info.flag_bits & 0x800 else "cp437"
+        ):
+            return False
+        if info.flag_bits & 0x08:
+            return False
+        at += _LOCAL_HEADER + name + info.compress_size
+    return at == archive.start_dir
+
+
+def _name_of(name: str) -> Extracted:
+    return Extracted(name, _with_words_apart(name), _record_of(name))
+
+
+def _with_words_apart(name: str) -> str:
+    """A file's name, once as it is and once with a space before each capital in a word."""
+    return f"{name}\n{_CAMEL.sub(' ', name)}"
+
+
+def _record_of(name: str) -> str | None:
+    found = _RECORD.match(name)
+    return found["record_id"] if found else None
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotExtractableError("not in UTF-8") from None
+
+
+# ---------------------------------------------------------------- JSON and CSV
+
+
+def _json(text: str, record_id: str | None, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
+    """The text itself, and its strings without escapes. `by_record`: the strings of an object that
+    names a record are the record's own."""
+    yield text, record_id
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotExtractableError("not JSON") from None
+    own: dict[str | None, list[str]] = {}
+    try:
+        _strings(tree, record_id, own, by_record=by_record)
+    except RecursionError:
+        raise NotExtractableError("nested too deep") from None
+    yield from (("\n".join(strings), whose) for whose, strings in own.items())
+
+
+def _strings(
+    node: Any, record_id: str | None, own: dict[str | None, list[str]], *, by_record: bool
+) -> None:
+    if isinstance(node, Mapping):
+        named = node.get(_COLUMN) if by_record and record_id is None else None
+        whose = named if isinstance(named, str) else record_id
+        for name, each in node.items():
+            own.setdefault(whose, []).append(name)
+            _strings(each, whose, own, by_record=by_record)
+    elif isinstance(node, list):
+        for each in node:
+            _strings(each, record_id, own, by_record=by_record)
+    elif node is not None and not isinstance(node, bool):
+        text = str(node)
+        found = own.setdefault(record_id, [])
+        found.append(text)
+        if isinstance(node, str) and text[:1] in '{["':
+            # JSON as a string inside JSON, as the texts of a field are kept.
+            with contextlib.suppress(ValueError):
+                _strings(json.loads(text), record_id, own, by_record=by_record)
+
+
+def _csv(text: str, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
+    """The text itself, and each row without quotes, since a value may be spread over cells.
+    `by_record`: a row belongs to the record that it names."""
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
+        raise NotExtractableError("not CSV") from None
+    if not rows:
+        return
+    head = rows[0]
+    place = head.index(_COLUMN) if by_record and _COLUMN in head else None
+    yield text, None
+    yield "\n".join(head), None
+    for row in rows[1:]:
+        whose = row[place] if place is not None and place < len(row) else None
+        yield "\n".join(row), whose
+        for cell in row:
+            if cell[:1] in ("{", "["):
+                # A field of several texts. One that only begins like JSON was searched already.
+                with contextlib.suppress(NotExtractableError):
+                    yield from _json(cell, whose, by_record=by_record)
+
+
+# ---------------------------------------------------------------- PDF
+
+
+_BROKEN: Final = (
+    pikepdf.PdfError,
+    pikepdf.PasswordError,
+    pikepdf.DataDecodingError,
+    ValueError,
+    TypeError,
+    RecursionError,
+)
+
+
+def _pdf(content: bytes, depth: int) -> Iterator[str]:
+    """The text of a PDF: what its pages and forms show, and every string and stream in it."""
+    try:
+        with pikepdf.open(io.BytesIO(content)) as document:
+            if document.is_encrypted:
+                raise NotExtractableError("encrypted")
+            yield from _shown(document)
+            strings: list[str] = []
+            for each in document.objects:
+                _pdf_strings(each, strings)
+            _pdf_strings(document.trailer, strings)
+            yield "\n".join(strings)
+            for each in document.objects:
+                if isinstance(each, pikepdf.Stream) and not _is_picture(each):
+                    yield from _stream(each, depth)
+    except _BROKEN:
+        raise NotExtractableError("a PDF that does not open") from None
+    yield from _around(content)
+
+
+def _is_picture(stream: pikepdf.Stream) -> bool:
+    return stream.get("/Subtype") == "/Image"
+
+
+def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
+    """The decompressed bytes of a stream, as text; an attached file is extracted like an entry."""
+    content = stream.read_bytes()
+    if len(content) > LARGEST_ENTRY:
+        raise NotExtractableError("a stream is too large")
+    if stream.get("/Type") == "/EmbeddedFile":
+        name = "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
+        yield from (piece.text for piece in extracted(name, content, depth + 1))
+        return
+    if "/Length1" in stream or stream.get("/Subtype") in ("/Type1C", "/CIDFontType0C", "/OpenType"):
+        # A font: its glyphs are no text.
+        return
+    yield content.decode("latin-1")
+
+
+def _pdf_strings(node: Any, found: list[str], depth: int = 0) -> None:
+    """Every string of an object: titles, annotations, fields of forms, names of files. The objects
+    that it refers to are looked at by themselves."""
+    if depth > _MOST_NESTED:
+        raise NotExtractableError("nested too deep")
+    if isinstance(node, pikepdf.String):
+        found.append(str(node))
+        return
+    if isinstance(node, pikepdf.Array):
+        parts = list(node)
+    elif isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
+        parts = [node.get(name) for name in node.keys()]  # noqa: SIM118
+    else:
+        return
+    for part in parts:
+        if not getattr(part, "is_indirect", False):
+            _pdf_strings(part, found, depth + 1)
+
+
+_RAW_STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+
+
+def _around(content: bytes) -> Iterator[str]:
+    """What is in the file besides the document that it shows: bytes around it, and the objects of
+    earlier versions with their streams."""
+    yield _RAW_STREAM.sub(b"", content).decode("latin-1")
+    for found in _RAW_STREAM.finditer(content):
+        packed = found[1]
+        if packed.rstrip().endswith(b"~>"):
+            with contextlib.suppress(ValueError):
+                packed = base64.a85decode(packed.strip().removesuffix(b"~>"))
+        with contextlib.suppress(zlib.error):
+            packed = zlib.decompressobj().decompress(packed, LARGEST_ENTRY)
+            yield packed.decode("latin-1")
+
+
+def _shown(document: pikepdf.Pdf) -> Iterator[str]:
+    """The text that each page, form and appearance shows, by the fonts of its resources."""
+    for page in document.pages:
+        yield "".join(_text_of(page, page.resources, {}))
+    for each in document.objects:
+        if isinstance(each, pikepdf.Stream) and each.get("/Subtype") == "/Form":
+            yield "".join(_text_of(each, each.get("/Resources"), {}))
+
+
+def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator[str]:
+    fonts = resources.get("/Font", {}) if resources is not None else {}
+    font = _Font(None)
+    for operands, operator in pikepdf.parse_content_stream(source):
+        name = str(operator)
+        if name == "Tf" and operands:
+            chosen = str(operands[0])
+            font = cache.setdefault(chosen, _Font(fonts.get(chosen)))
+        elif name in _SHOWING and operands:
+            for each in operands[0] if name == "TJ" else operands[-1:]:
+                if isinstance(each, pikepdf.String):
+                    yield font.text(bytes(each))
+            if name in ("'", '"'):
+                yield "\n"
+        elif name in ("Td", "TD", "Tm", "T*", "ET"):
+            # Where the text goes on elsewhere. Spaces and line ends do not matter to the search.
+            yield "\n"
+
+
+class _Font:
+    """Which characters the bytes of a shown string are.
+
+    :raises NotExtractableError: a font of several bytes a character does not say it.
+    """
+
+    def __init__(self, font: Any) -> None:
+        self._codes: dict[int, str] = {}
+        self._width = 1
+        if font is None:
+            return
+        composite = font.get("/Subtype") == "/Type0"
+        self._width = 2 if composite else 1
+        mapped = font.get("/ToUnicode")
+        if isinstance(mapped, pikepdf.Stream):
+            self._codes = dict(_mapped(mapped.read_bytes().decode("latin-1")))
+        elif composite:
+            raise NotExtractableError("a font does not say which characters it shows")
+        encoding = font.get("/Encoding")
+        if not self._codes and isinstance(encoding, pikepdf.Dictionary):
+            self._codes = dict(_differences(encoding.get("/Differences", ())))
+
+    def text(self, shown: bytes) -> str:
+        width = self._width
+        codes = (
+            int.from_bytes(shown[at : at + width], "big") for at in range(0, len(shown), width)
+        )
+        return "".join(self._codes.get(code) or self._other(code) for code in codes)
+
+    def _other(self, code: int) -> str:
+        return bytes([code]).decode("cp1252", "replace") if code < 256 else "\ufffd"
+
+
+def _mapped(cmap: str) -> Iterator[tuple[int, str]]:
+    """The codes of a ToUnicode map (ISO 32000-1, section 9.10.3) with their characters."""
+    for block in re.findall(r"beginbfchar(.*?)endbfchar", cmap, re.DOTALL):
+        given = _MIDDLE.findall(block)
+        for code, text in zip(given[::2], given[1::2], strict=False):
+            yield int(code.replace(" ", ""), 16), _utf16(text)
+    for block in re.findall(r"beginbfrange(.*?)endbfrange", cmap, re.DOTALL):
+        for first, last, many, one in re.findall(
+            r"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:\[(.*?)\]|<([0-9A-Fa-f\s]+)>)",
+            block,
+            re.DOTALL,
+        ):
+            codes = range(int(first, 16), min(int(last, 16), int(first, 16) + 65_535) + 1)
+            if many:
+                yield from zip(codes, map(_utf16, _MIDDLE.findall(many)), strict=False)
+                continue
+            start = _utf16(one)
+            for step, code in enumerate(codes):
+                yield code, start[:-1] + chr(min(ord(start[-1]) + step, 0x10FFFF))
+
+
+def _utf16(text: str) -> str:
+    found = bytes.fromhex("".join(text.split())).decode("utf-16-be", "replace")
+    return found or "\ufffd"
+
+
+def _differences(given: Any) -> Iterator[tuple[int, str]]:
+    """The codes that an encoding gives to glyphs with names (Adobe Glyph List: `uniXXXX`, and the
+    letters and digits by themselves)."""
+    code = 0
+    for each in given:
+        if isinstance(each, int):
+            code = each
+            continue
+        name = str(each).removeprefix("/")
+        if len(name) == 1:
+            yield code, name
+        elif name in _GLYPHS:
+            yield code, _GLYPHS[name]
+        elif found := re.fullmatch(r"uni([0-9A-F]{4})|u([0-9A-F]{4,6})", name):
+            yield code, chr(int(found[1] or found[2], 16))
+        code += 1
+
+
+_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_GLYPHS: Final[Mapping[str, str]] = {
+    **{name: str(digit) for digit, name in enumerate(_DIGITS)},
+    "at": "@",
+    "period": ".",
+    "hyphen": "-",
+    "space": " ",
+}
+
+
+def _hits(scanner: LeakScanner, piece: Extracted) -> list[tuple[str, str]]:
+    return [(hit.record_id, hit.kind) for hit in scanner.scan(piece.text, piece.record_id)]

@@ -1,7 +1,10 @@
 """What all tests share: one stack of servers and services, started when the first test asks."""
 
 import gc
+import os
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from deploy.local import ports
 from deploy.local.stack import Stack
+from direct311.runtime import datafile
 from tests.support import conformance
 from tests.support.county import County, entering
 from tests.support.logs import complaints
@@ -41,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile("untimed")
+    # The hundreds of processes that stacks and tests start compile each module once and not each
+    # for itself, which would be half of the time that a service takes to start.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+    sys.dont_write_bytecode = False
+    # Each test makes its service anew, and would read the same law from YAML again: half of the
+    # time of some. The same bytes have the same tree; models and checks are still made of it anew.
+    datafile.parsed = cache(datafile.parsed)
     config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
     if part := config.getoption("part"):
         config.pluginmanager.register(OnePart(part, config), "one-part")

@@ -1,7 +1,9 @@
 """The parts of the suite that may run in parallel, each in its own pytest process.
 
-`county`: tests of the whole shared stack. `servers`: live tests with their own stacks, or with only
-the servers. `units`: everything that needs no server. The first two wait most of the time.
+`county`: tests of the whole shared stack, and the search for canaries, whose own stack starts when
+that one has stopped. `servers`: live tests with their own stacks, or with only the servers.
+`units`: everything that needs no server. The first two wait most of the time, and take about as
+long as each other.
 """
 
 import fcntl
@@ -29,7 +31,7 @@ _FOLDERS: Mapping[str, tuple[Part, ...]] = {
     "unit": ("units",),
     "tampering": ("units",),
     "contract": ("servers",),
-    "privacy": ("servers",),
+    "privacy": ("county",),
     "e2e": ("county",),
     "fuzz": ("county",),
     "hostile": ("county", "units"),

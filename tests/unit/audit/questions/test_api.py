@@ -272,11 +272,6 @@ def test_a_breach_as_json_and_csv(desk: Desk) -> None:
     assert headers["direct311-notices"] == "individuals=yes, legal_affairs=no, credit_bureaus=no"
 
 
-def test_a_case_has_no_register_yet(desk: Desk) -> None:
-    problem = desk.get("/v1/cases/D-7", 404)
-    assert problem["type"].endswith("no_register")
-
-
 def test_other_roles_are_refused_and_written_down(desk: Desk) -> None:
     for path, body in (
         ("/v1/counts", {}),

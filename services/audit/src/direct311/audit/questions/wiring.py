@@ -15,6 +15,7 @@ from direct311.audit.questions.api.cases import cases_router
 from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
+from direct311.audit.questions.api.register import register_router
 from direct311.audit.questions.api.subject import internal_subject_router, subject_router
 from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.audit.questions.handlers.audited_query import AuditedQuery
@@ -23,6 +24,7 @@ from direct311.audit.questions.handlers.case_entries import CaseReading
 from direct311.audit.questions.handlers.count import Counting
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
+from direct311.audit.questions.handlers.register import CaseRegister
 from direct311.audit.questions.handlers.subject import SubjectReading
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.disclosures import Disclosures
@@ -97,6 +99,7 @@ def wire(
             exports_router(exporting, caller),
             who_saw_router(exporting, reading, caller),
             cases_router(of_cases, caller),
+            register_router(CaseRegister(audited, followed), caller),
             breach_router(Breach(audited, followed, people, rules), clock, caller),
         ),
         subject=(

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from direct311.audit.question import CaseId, Question
+from direct311.audit.question import Question
 from direct311.audit.questions.api.questions import (
     Cursor,
     Limit,
@@ -24,7 +24,6 @@ from direct311.audit.questions.api.questions import (
 from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.read import Page, Reading
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Model
 from direct311.verifier.note import encode_base64
@@ -93,12 +92,6 @@ class ConsistencyProof(Model):
     new_root: str
     hashes: tuple[str, ...]
     checkpoint: str
-
-
-class CaseState(Model):
-    """What the register of disclosure cases will say about a case."""
-
-    case_id: str
 
 
 def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
@@ -194,14 +187,6 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
             stream,
             media_type="application/json",
             headers={"Content-Disposition": 'attachment; filename="bundle.json"'},
-        )
-
-    @router.get("/cases/{case_id}", dependencies=[Depends(auditor)])
-    async def case(case_id: CaseId) -> CaseState:
-        """A disclosure case. No register of cases is connected yet: the answer is always 404
-        `no_register`. You can still find entries by `case`."""
-        raise RefusedError(
-            "no_register", "No register of disclosure cases is connected to the log yet."
         )
 
     return router

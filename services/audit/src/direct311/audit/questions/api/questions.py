@@ -48,8 +48,8 @@ class LogEntry(Model):
     `readable` is false once its key was destroyed with its record: then only the index, the event's
     id and the time of logging are known. `withheld`: exempt from inspection until `withheld_until`
     (section 119.071(2)(c), F.S.); only its place in the log is shown. `count`: how many refusals or
-    failed sign-ins it stands for. `case_state`: no register of disclosure cases is connected yet
-    that could say more about `case_id`.
+    failed sign-ins it stands for. `case_state` is not resolved here: the register of disclosure
+    cases (`/v1/cases/{case_id}`) says what became of the case.
 
     `actor_attested_by` is the service that says this actor did this. `actor_confirmed` is true if a
     service reports on itself, which its signature confirms. A person is never confirmed here: the

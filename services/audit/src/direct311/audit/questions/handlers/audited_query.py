@@ -102,9 +102,10 @@ class AuditedQuery:
 
     async def hidden_from(self, context: QueryContext) -> Exempt | None:
         """How exempt entries are treated for this caller; `None`: like any other."""
-        return None if self._allowed(context, (EXEMPT_FIELD,)) else await self._exempt()
+        return None if self._allowed(context, (EXEMPT_FIELD,)) else await self.exempt_now()
 
-    async def _exempt(self) -> Exempt:
+    async def exempt_now(self) -> Exempt:
+        """How exempt entries are treated for people who may not see them."""
         return Exempt(self._clock.now(), cases=await self._cases.all())
 
     async def refuse_early(self, context: QueryContext, query: Filter) -> None:
@@ -287,7 +288,7 @@ class AuditedQuery:
         entries."""
         if exempt is not None:
             return FIELDS
-        treated = await self._exempt()
+        treated = await self.exempt_now()
         seen = any(is_withheld(row, treated) for row in rows)
         return (*FIELDS, EXEMPT_FIELD) if seen else FIELDS
 
@@ -297,7 +298,7 @@ class AuditedQuery:
         """The same for all matching entries in [floor, before)."""
         if exempt is not None:
             return FIELDS
-        only = (await self._exempt()).withheld_only
+        only = (await self.exempt_now()).withheld_only
         return (
             (*FIELDS, EXEMPT_FIELD)
             if await self._groups(query, (), floor, before, only)

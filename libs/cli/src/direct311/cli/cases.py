@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from direct311.cli import case_fees, case_files, case_messages, case_packages, case_review
+from direct311.cli import (
+    case_fees,
+    case_files,
+    case_messages,
+    case_packages,
+    case_report,
+    case_review,
+)
 from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
@@ -51,6 +58,7 @@ def register(
     case_packages.register(app, run, console, errors, _print_page)
     case_review.register(app, run, console)
     case_fees.register(app, run, console, errors, _print_page)
+    case_report.register(app, run, print_json, console)
 
     @app.command("open")
     def open_case(

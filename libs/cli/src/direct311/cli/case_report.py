@@ -1,0 +1,78 @@
+"""`direct311 case report`: the transparency report of disclosure cases, from audit's register."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from direct311.cli.audit import As, Reference, Role
+from direct311.cli.screen import columns
+from direct311.cli.stack import Session
+
+Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
+PrintJson = Callable[[object], None]
+PATH = "/v1/cases-report"
+
+
+def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console) -> None:
+    """Add the command to the group `app`."""
+
+    @app.command("report")
+    def report(
+        *,
+        year: Annotated[int | None, typer.Option(help="cases received in it; this one")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="as audit answers")] = False,
+        reference: Reference,
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Show the cases of a year by kind: received, outcomes, days, releases, grants.
+
+        It is made of the signed entries of the log. A case that is exempt from inspection is
+        counted once it no longer is.
+        """
+        query = {"year": year or datetime.now(UTC).year, "reference": reference}
+
+        async def work(session: Session) -> None:
+            answer: Any = await session.get_query("audit", PATH, query, role, name)
+            if as_json:
+                print_json(answer)
+                return
+            table = columns("cases received", *(each["kind"] for each in answer["kinds"]), whole=())
+            for what, of in _LINES:
+                table.add_row(what, *(of(each) for each in answer["kinds"]))
+            console.print(table)
+            console.print(
+                f"{answer['year']}, by UTC days; this question is event {answer['access_event']}",
+                highlight=False,
+            )
+
+        run(work)
+
+
+def _outcomes(line: Mapping[str, Any]) -> str:
+    return "\n".join(f"{outcome}: {number}" for outcome, number in line["outcomes"].items())
+
+
+def _days(line: Mapping[str, Any]) -> str:
+    return "" if line["median_days"] is None else str(line["median_days"])
+
+
+def _number(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda line: str(line[name])
+
+
+_LINES: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    ("received", _number("received")),
+    ("open", _number("open")),
+    ("closed", _number("closed")),
+    ("outcomes", _outcomes),
+    ("median days", _days),
+    ("with a release", _number("released")),
+    ("packages released", _number("releases")),
+    ("items withheld", _number("withheld")),
+    ("grants", _number("grants")),
+    ("grants revoked", _number("revoked")),
+)

@@ -10,65 +10,20 @@ from typing import Any
 import pytest
 
 from direct311.verifier.__main__ import main
-from direct311.verifier.bundle import Receipt, encode_receipt
-from direct311.verifier.event import Event
-from direct311.verifier.merkle import MemoryHashes, inclusion_proof, leaf_hash
 from direct311.verifier.package.check import verify_package
-from direct311.verifier.package.release import RELEASED
 from direct311.verifier.report import Report
 from tests.support import packages
 from tests.support.audit_log import (
     KEYS,
     LOG_SIGNER,
-    START,
     TRUST,
     access,
-    entry_key,
-    sealed,
-    signed,
-    uuid7,
-    write_log,
 )
-from tests.support.packages import CASE, HOME, SIGNER, bagged, contents, zipped
+from tests.support.example_package import receipt, released
+from tests.support.packages import HOME, SIGNER, bagged, contents, zipped
 
 PACKAGE = packages.package()
 OTHER = zipped(bagged(contents() | {"fees.json": b"{}"}))
-
-
-def released(package: bytes, case_id: str = CASE, **more: Any) -> Event:
-    body = {
-        "case_id": case_id,
-        "version": 9,
-        "kind": "public_records",
-        "package": sha256(package).hexdigest(),
-        "counts": {"records": 2, "withheld": 4},
-        "recipient": "requester",
-        "released_by": "carla",
-        "approvals": [],
-        "released_at": START.isoformat().replace("+00:00", "Z"),
-    } | more
-    event = Event(
-        id=uuid7(77),
-        type=RELEASED,
-        source="/direct311/retention",
-        subject=case_id,
-        time=START.isoformat().replace("+00:00", "Z"),
-        body=json.dumps(body).encode(),
-        keyid="",
-        signature=bytes(64),
-    )
-    return signed(event, "retention")
-
-
-def receipt(event: Event, *, shown: bool = True) -> bytes:
-    events = [access(1), event]
-    entries = [sealed(each) for each in events]
-    note = write_log(entries).checkpoints[2]
-    proof = tuple(inclusion_proof(MemoryHashes([leaf_hash(each) for each in entries]), 1, 2))
-    if not shown:
-        return encode_receipt(Receipt(1, entries[1], proof), note, KEYS)
-    key = entry_key(event, entries[1])
-    return encode_receipt(Receipt.disclose(1, entries[1], proof, key), note, KEYS)
 
 
 def checked(package: bytes, *receipts: bytes) -> Report:

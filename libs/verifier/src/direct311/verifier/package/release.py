@@ -31,7 +31,8 @@ def check_release(
             Finding(Fault.RECEIPT, says, where=where)
             for says in _differences(event, package, case_id)
         ]
-    return Report(tuple(findings), report.verified, report.notes)
+    said = (*report.verified, f"{where}: it says that this package was released")
+    return Report(tuple(findings), said, report.notes)
 
 
 def _differences(event: object, package: str, case_id: str) -> list[str]:

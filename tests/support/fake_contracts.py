@@ -80,6 +80,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryCases": Contract(CONTRACT + "test_case_stores.py", "MongoCases"),
     "InMemoryPreservingCases": Contract(CONTRACT + "test_case_stores.py", "MongoPreservingCases"),
     "InMemoryDocuments": Contract(CONTRACT + "test_case_stores.py", "StoreDocuments"),
+    "InMemoryLegalCases": Contract(CONTRACT + "test_legal_cases.py", "MongoLegalCases"),
     # audit
     "InMemoryInbox": _log("MongoInbox"),
     "InMemoryLog": _log("MongoLog"),

@@ -14,6 +14,7 @@ from rich.console import Console
 from direct311.cli import (
     case_fees,
     case_files,
+    case_legal,
     case_messages,
     case_packages,
     case_report,
@@ -45,7 +46,7 @@ Case = Annotated[str, typer.Argument(metavar="CASE", help="the number of the cas
 Grant = Annotated[str, typer.Argument(metavar="GRANT", help="the id of the grant")]
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
 Desk = Annotated[str, typer.Option(help="custodian, or liaison for law enforcement")]
-Approver = Annotated[str, typer.Option(help="records_officer or counsel")]
+Approver = Annotated[str, typer.Option(help="records_officer, counsel or emergency")]
 Names = Annotated[list[str] | None, typer.Option(help="may be repeated")]
 
 
@@ -59,6 +60,7 @@ def register(
     case_review.register(app, run, console)
     case_fees.register(app, run, console, errors, _print_page)
     case_report.register(app, run, print_json, console)
+    case_legal.register(app, run, print_json, console)
 
     @app.command("open")
     def open_case(

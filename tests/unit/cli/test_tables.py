@@ -13,12 +13,16 @@ from direct311.cli.screen import Screen, columns
 
 FOLDER = Path(cli.__file__).parent
 TYPED = {
+    "agency": "sample_state_attorney",
     "address": "http://127.0.0.1:8315",
     "case": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "client": "another-citys-open311-gateway",
     "grant": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "id": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "job": "reindex",
+    "kind": "instruments",
+    "number": "+1 305 555 0142",
+    "receipt": "SPD-2026-1187",
     "key-encryption key": "arn:aws:kms:us-east-1:direct311-intake",
     "offset": "1234567",
     "partition": "11",

@@ -218,6 +218,34 @@ def test_requests_are_measured_by_route_and_never_by_path(service: FailingServic
 
 
 @pytest.mark.parametrize(
+    ("path", "counted"),
+    [
+        ("/v1/cases", "/v1/cases"),
+        ("/v1/cases/{case_id}/exigent", "/v1/cases"),
+        ("/v1/cases/{case_id}/bounds", "/v1/cases"),
+        ("/v1/referrals", "/v1/cases"),
+        ("/v1/legal-instruments", "/v1/cases"),
+        ("/v1/cases-of-others", "/v1/cases-of-others"),
+        ("/v1/holds", "/v1/holds"),
+    ],
+)
+def test_no_metric_tells_that_law_enforcement_asked(path: str, counted: str) -> None:
+    app = FastAPI()
+    metrics = Metrics()
+    install(app, Readiness(), metrics)
+
+    @app.get(path)
+    async def answer() -> dict[str, str]:
+        return {}
+
+    TestClient(app).get(path.replace("{case_id}", "01a2301d"))
+    text = metrics.exposition().decode()
+    assert {
+        line.split('route="')[1].split('"')[0] for line in text.splitlines() if "route=" in line
+    } == {counted}
+
+
+@pytest.mark.parametrize(
     ("roles", "allowed"), [(("agent",), True), (("auditor",), False), ((), False)]
 )
 def test_a_role_is_asked_for(roles: tuple[str, ...], allowed: bool) -> None:

@@ -29,7 +29,7 @@ File = Annotated[RecordId, Path(description="The id of the file")]
 PageNumber = Annotated[int, Path(ge=1, le=MOST_PAGES, description="The first page is 1")]
 PURPOSE: Final[DisclosureKind] = "public_records"
 BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
-PRIVATE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+PRIVATE: Final = {"Cache-Control": "no-store"}
 
 
 class CaseQuestion(Model, extra="forbid"):

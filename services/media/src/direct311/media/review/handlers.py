@@ -1,7 +1,7 @@
 """The use cases: look at a file of a case, decide about it, render what may go out of it.
 
 Everything that opens a file is an access under the grant of the case, and its entry is in the log
-first. What opens nothing still asks whether a grant names the caller.
+first. What opens nothing still asks whether a grant of the case opens the file to the caller.
 """
 
 import asyncio
@@ -133,7 +133,7 @@ class FileReviews:
             look = await self._renderer.look(data, content_type)
         else:
             # A recording is watched or heard through `original`; here nothing of it is opened.
-            await self._named(asked, state, operation)
+            await self._told(asked, state, operation)
         decision = state.decision(asked.case_id, file.media_id)
         others = [
             each
@@ -161,7 +161,7 @@ class FileReviews:
         state, file = await self._found(asked, operation)
         content_type = file.content_type or ""
         if not is_burnable(content_type):
-            await self._named(asked, state, operation)
+            await self._check_grant(asked, state, operation)
             raise _not_renderable("This kind of file has no pages to show.")
         data = await self._opened(asked, state, operation)
         try:
@@ -184,10 +184,10 @@ class FileReviews:
             known = self._checked(asked, order, state, file)
         except RefusedError:
             # Only those whom a grant names learn what is wrong.
-            await self._named(asked, state, operation)
+            await self._check_grant(asked, state, operation)
             raise
         if known is not None:
-            await self._named(asked, state, operation)
+            await self._check_grant(asked, state, operation)
             return known
         access = self._access(asked, state, "redact", operation, (FIELD,), redactions=_cited(order))
         facts = await self._facts(asked, state, access)
@@ -216,6 +216,7 @@ class FileReviews:
         state, file = await self._found(asked, operation)
         decision = await self._decided(asked, state, operation)
         if decision.outcome == "withhold":
+            await self._told(asked, state, operation)
             return self._exemptions_of(state, decision)
         content_type = file.content_type or ""
         data = await self._opened(
@@ -245,6 +246,7 @@ class FileReviews:
         operation = f"POST {_INTERNAL}/exemptions"
         state, _ = await self._found(asked, operation)
         decision = await self._decided(asked, state, operation)
+        await self._told(asked, state, operation)
         return self._exemptions_of(state, decision)
 
     # ------------------------------------------------------------ what is known
@@ -257,7 +259,7 @@ class FileReviews:
             if state.lifecycle == "active" and file is not None:
                 return state, file
         try:
-            await self._named(asked, None, operation)
+            await self._check_grant(asked, None, operation)
         except DeniedError as error:
             # Whom a grant names may know that there is no such file.
             if error.decision.rule_id != "refused:grant_records":
@@ -277,9 +279,8 @@ class FileReviews:
             refusal = RefusedError(
                 "changed", "An exemption ended after the decision; review it again."
             )
-        if decision is None or refusal is not None or decision.outcome == "withhold":
-            await self._named(asked, state, operation)
         if refusal is not None or decision is None:
+            await self._check_grant(asked, state, operation)
             raise refusal or _no_such_file()
         return decision
 
@@ -360,7 +361,7 @@ class FileReviews:
             return
         if not set(preset.lifted_by) & set(asked.caller.roles):
             raise RefusedError(
-                "role",
+                "lifted_by",
                 "The record is protected: its files are withheld whole unless one of these roles "
                 f"decides otherwise: {', '.join(preset.lifted_by)}.",
             )
@@ -413,13 +414,28 @@ class FileReviews:
         async with self._vault.unlock(under_case(access, facts), facts) as key:
             return await asyncio.to_thread(key.open, sealed_name(asked.media_id), sealed)
 
-    async def _named(self, asked: Question, state: RecordMedia | None, operation: str) -> None:
-        """Whether a grant of the case names the caller and the record. Opens no field.
+    async def _check_grant(
+        self, asked: Question, state: RecordMedia | None, operation: str
+    ) -> RecordFacts:
+        """Whether a grant of the case opens the file to the caller. Opens nothing, and writes
+        nothing down but a refusal.
 
         :raises DeniedError: none does.
         """
-        access = self._access(asked, state, "view", operation, ())
+        access = self._access(asked, state, "view", operation, (FIELD,))
         facts = await self._facts(asked, state, access)
+        if not self._vault.allows(access, facts):
+            await self._vault.authorise(under_case(access, facts), facts)
+        return facts
+
+    async def _told(self, asked: Question, state: RecordMedia, operation: str) -> None:
+        """Write down that somebody is told about the file, of which nothing is opened.
+
+        :raises DeniedError: no grant of the case opens it to them.
+        :raises AuditUnavailableError: it could not be recorded.
+        """
+        facts = await self._check_grant(asked, state, operation)
+        access = self._access(asked, state, "view", operation, ())
         await self._vault.authorise(under_case(access, facts), facts)
 
     def _access(

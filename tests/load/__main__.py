@@ -39,6 +39,7 @@ from tests.load.log_appends import append_floor, append_rate
 from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
 from tests.load.proof_size import proof_bytes
+from tests.load.renderings import MOST_SECONDS, renderings
 from tests.load.verification import verification_rates
 from tests.support.county import groups_of
 
@@ -46,7 +47,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 RATES = (50, 100, 200)
 TURNS = 5
-PARTS = ("gateway", "middle", "log", "lists")
+PARTS = ("gateway", "middle", "log", "lists", "files")
 IDLE_SECONDS = 20
 OTHERS = ("media", "geo", "routing", "retention", "audit")
 console = Console()
@@ -89,14 +90,17 @@ def main() -> int:
     started = time.monotonic()
     figures = Figures()
     wanted = arguments.only or PARTS
+    if "files" in wanted:
+        _files(figures)
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
-        with _stack(Path(folder) / "stack") as stack:
-            if "gateway" in wanted:
-                _gateway(stack, Path(folder), arguments, figures)
-            if "middle" in wanted:
-                _middle(stack, Path(folder), arguments, figures)
-            if "log" in wanted:
-                _log(stack, arguments, figures)
+        if {*wanted} & {"gateway", "middle", "log"}:
+            with _stack(Path(folder) / "stack") as stack:
+                if "gateway" in wanted:
+                    _gateway(stack, Path(folder), arguments, figures)
+                if "middle" in wanted:
+                    _middle(stack, Path(folder), arguments, figures)
+                if "log" in wanted:
+                    _log(stack, arguments, figures)
         if arguments.listed and "lists" in wanted:
             with _stack(Path(folder) / "lists") as stack:
                 _lists(stack, arguments.listed, figures)
@@ -114,6 +118,15 @@ def _stack(folder: Path) -> Iterator[Stack]:
         yield stack
     finally:
         stack.down()
+
+
+def _files(figures: Figures) -> None:
+    """Files of disclosure cases, with boxes burnt in."""
+    for each in renderings():
+        note = f"{each.size / 1024**2:.1f} MB"
+        if "PDF" in each.what:
+            note += f"; at most {MOST_SECONDS} s"
+        figures.add(f"rendering: {each.what}", f"{each.seconds:.1f} s", note)
 
 
 def _gateway(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> None:

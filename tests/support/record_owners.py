@@ -1,7 +1,8 @@
-"""Intake and routing as retention's packages see them: a small HTTP application with their two
+"""Intake and routing as retention's packages see them: a small HTTP application with their three
 calls, for tests of what is done with the answers. `tests/contract/test_record_owners.py` says what
 it promises."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from direct311.redaction.leaks import Fingerprint, WithheldValue, fingerprints
 from direct311.runtime.peers import HttpClient, Peer
 
 DECIDED_AT = "2026-02-27T15:30:00Z"
@@ -53,12 +55,13 @@ def record(
 class RecordOwners:
     """`records`: what intake answers, by record id; a word instead is the code of a refusal with
     409. `granted`: the records for which the grant is known; `None`: for all. `jobs`: what routing
-    answers. `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody
-    answers."""
+    answers. `withheld`: the values that intake withholds, by record id, each with its kind.
+    `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody answers."""
 
     records: dict[str, dict[str, Any] | str] = field(default_factory=dict)
     granted: set[str] | None = None
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withheld: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     asked: list[tuple[str, Any, str, str]] = field(default_factory=list)
     away: bool = False
     token_refused: bool = False
@@ -86,6 +89,20 @@ class RecordOwners:
                 return refused
             found = self.jobs.get(record_id)
             return _problem(404, "not_found") if found is None else JSONResponse(found)
+
+        @app.post("/internal/cases/{case_id}/leaks")
+        async def leaks(case_id: str, request: Request) -> JSONResponse:
+            question = await request.json()
+            for record_id in question["record_ids"]:
+                if (refused := await self._refused(record_id, request)) is not None:
+                    return refused
+            values = [
+                WithheldValue(record_id, kind, text)
+                for record_id in question["record_ids"]
+                for kind, text in self.withheld.get(record_id, ())
+            ]
+            found = fingerprints(base64.b64decode(question["key"]), values)
+            return JSONResponse({"fingerprints": [_shown(each) for each in found]})
 
         return app
 
@@ -125,6 +142,18 @@ class ExchangedTokens:
 def job(record_id: str) -> Mapping[str, Any]:
     """What routing answers about a record."""
     return {"record_id": record_id, "department": "public_works", "revision": 1, "updates": 0}
+
+
+def _shown(each: Fingerprint) -> dict[str, Any]:
+    return {
+        "record_id": each.record_id,
+        "kind": each.kind,
+        "length": each.length,
+        "window": each.window,
+        "rolling": f"{each.rolling:016x}",
+        "mac": each.mac.hex(),
+        "own": each.own,
+    }
 
 
 def _problem(status: int, code: str) -> JSONResponse:

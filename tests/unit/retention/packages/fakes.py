@@ -14,6 +14,7 @@ from direct311.retention.packages.adapters.letter_file import load_release_lette
 from direct311.retention.packages.adapters.notary import NoteSigner
 from direct311.retention.packages.adapters.owners import PeerOwners
 from direct311.retention.packages.adapters.papers import PdfPapers
+from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collected, Collecting
 from direct311.retention.packages.handlers.releasing import Releasing, ShownPackage
@@ -24,6 +25,7 @@ from direct311.schemas import events as ev
 from tests.support.disclosures import CLIENT, ISSUER, Office
 from tests.support.record_owners import RecordOwners, job, record
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest, InMemoryCases
+from tests.unit.retention.legal_process.fakes import LegalOffice
 
 CARLA = Caller("carla", ("custodian",))
 OLGA = Caller("olga", ("records_officer",))
@@ -51,12 +53,18 @@ class PackagingDesk(CaseDeskUnderTest):
             self.office.provider,
             self.clock,
             self.ids,
+            LegalOffice(self).desk.door,
         )
         held = HeldRecords(self.retention.holds)
         peer = self.owners.peer()
         self.collecting = Collecting(self.work, held, PeerOwners(peer, peer), self.documents)
         self.building = Building(
-            self.work, held, self.documents, PdfPapers(load_release_letter()), self.notary
+            self.work,
+            held,
+            self.documents,
+            PdfPapers(load_release_letter()),
+            self.notary,
+            PeerWithheld(peer),
         )
         self.releasing = Releasing(
             self.work,
@@ -105,7 +113,7 @@ class PackagingDesk(CaseDeskUnderTest):
     async def built(self, case_id: str, *, partial: bool = False) -> str:
         """The hash of a new package."""
         version = self.file(case_id).version
-        state = await self.building(CARLA, case_id, version, partial=partial)
+        state = await self.building(CARLA, BEARER, case_id, version, partial=partial)
         newest = state.packages.newest
         assert newest is not None
         return newest.sha256

@@ -214,13 +214,44 @@ async def test_the_same_package_built_again_keeps_its_approvals(desk: PackagingD
 async def test_not_everything_and_nothing_are_not_built_by_accident(desk: PackagingDesk) -> None:
     case_id = await desk.granted(3)
     version = desk.file(case_id).version
-    await refused("case_state", desk.building(CARLA, case_id, version))
+    await refused("case_state", desk.building(CARLA, BEARER, case_id, version))
     desk.owners.records["record-0001"] = "not_reviewed"
     await desk.collected(case_id)
     version = desk.file(case_id).version
-    await refused("not_collected", desk.building(CARLA, case_id, version))
-    await refused("changed", desk.building(CARLA, case_id, version - 1))
-    await refused("unknown_case", desk.building(OLGA, case_id, version))
+    await refused("not_collected", desk.building(CARLA, BEARER, case_id, version))
+    await refused("changed", desk.building(CARLA, BEARER, case_id, version - 1))
+    await refused("unknown_case", desk.building(OLGA, BEARER, case_id, version))
+
+
+async def test_what_is_withheld_in_one_record_is_in_no_other(desk: PackagingDesk) -> None:
+    case_id = await desk.granted(3)
+    desk.owners.records["record-0000"] = record(0, withheld=0, text="Ask Maria Lopez-Ramirez.")
+    await desk.collected(case_id)
+    desk.owners.withheld["record-0001"] = [("name", "María López Ramírez")]
+    version = desk.file(case_id).version
+    with pytest.raises(RefusedError) as stopped:
+        await desk.building(CARLA, BEARER, case_id, version)
+    assert stopped.value.code == "leak"
+    assert "data/records/record-0000.json (name)" in stopped.value.detail
+    assert "lopez" not in stopped.value.detail.casefold()
+    assert not desk.file(case_id).packages.packages
+    # Nobody is asked about records of which all goes out.
+    assert desk.owners.asked[-1][1]["record_ids"] == ["record-0001", "record-0002"]
+    desk.owners.records["record-0000"] = record(0, text="Ask {}.", withheld=1)
+    await desk.collected(case_id, again=True)
+    await desk.built(case_id)
+
+
+async def test_without_the_owners_answer_nothing_is_built(desk: PackagingDesk) -> None:
+    case_id = await desk.granted(3)
+    await desk.collected(case_id)
+    version = desk.file(case_id).version
+    desk.owners.away = True
+    await refused("unavailable", desk.building(CARLA, BEARER, case_id, version))
+    desk.owners.away, desk.owners.granted = False, set()
+    await refused("collected_before", desk.building(CARLA, BEARER, case_id, version))
+    desk.owners.granted = None
+    await desk.built(case_id)
 
 
 async def test_a_partial_release_goes_back_to_collecting_and_the_rest_follows(
@@ -264,7 +295,7 @@ async def test_the_same_call_to_build_may_be_repeated(desk: PackagingDesk) -> No
     await desk.collected(case_id)
     version = desk.file(case_id).version
     for _ in range(2):
-        await desk.building(CARLA, case_id, version)
+        await desk.building(CARLA, BEARER, case_id, version)
     assert len(desk.file(case_id).packages.packages) == 1
     assert len(desk.counts(case_id, "packaged")) == 1
 
@@ -406,7 +437,7 @@ async def test_a_closed_case_releases_nothing_more_and_keeps_what_went_out(
     await desk.releasing.release(CARLA, case_id, sha256)
     await desk.desk.withdraw(CARLA, case_id)
     assert (await desk.releasing.fetch_by_token(INTAKE, desk.token)).sha256 == sha256
-    await refused("case_closed", desk.building(CARLA, case_id, desk.file(case_id).version))
+    await refused("case_closed", desk.building(CARLA, BEARER, case_id, desk.file(case_id).version))
     other = PackagingDesk()
     case_id = await other.granted(2)
     sha256 = await other.approved(case_id)

@@ -19,6 +19,8 @@ from direct311.intake.clients.api.app_counts import app_counts_router
 from direct311.intake.clients.api.clients import clients_router
 from direct311.intake.clients.api.cross_origin import CrossOrigin
 from direct311.intake.clients.wiring import Clients
+from direct311.intake.leaks import wiring as leaks_wiring
+from direct311.intake.leaks.api import leaks_router
 from direct311.intake.lifecycle import wiring as lifecycle_wiring
 from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.lifecycle.wiring import TOPICS, Lifecycle
@@ -336,4 +338,5 @@ def routers_of(intake: Intake) -> list[APIRouter]:
             intake.reviewing.review, intake.reviewing.decide, intake.reviewing.propose, who
         ),
         rendering_router(intake.reviewing.render, who),
+        leaks_router(leaks_wiring.wire(intake.reviewing.withheld), who),
     ]

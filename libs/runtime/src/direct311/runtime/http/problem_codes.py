@@ -61,6 +61,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "closed": ProblemCode(409, "The request is closed already."),
         "closed_on": ProblemCode(422, "The case cannot have been closed on that day."),
         "code": ProblemCode(403, "The code is wrong, expired or already used."),
+        "collected_before": ProblemCode(
+            409, "What was collected is not what may go out now; collect again."
+        ),
         "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
         "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
         "court_hold": ProblemCode(403, "A suit was filed; only counsel releases the hold."),
@@ -109,6 +112,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "lifted_by": ProblemCode(
             403, "Only the roles that the exemption names may release what it withholds."
         ),
+        "leak": ProblemCode(409, "Something that was withheld is in the package."),
         "link_key": ProblemCode(503, "Links cannot be signed until a new key takes effect."),
         "malformed": ProblemCode(
             422, "A field is missing or wrong; `errors` lists all of them.", georeport=400

@@ -1,8 +1,10 @@
 """Builds the fingerprints of what is withheld."""
 
+from direct311.intake.leaks.adapters import ReviewedTexts
 from direct311.intake.leaks.handlers import FingerprintWithheld
-from direct311.intake.leaks.ports import Withheld
+from direct311.intake.review.handlers.withheld import WithheldTexts
 
 
-def wire(withheld: Withheld) -> FingerprintWithheld:
-    return FingerprintWithheld(withheld)
+def wire(texts: WithheldTexts) -> FingerprintWithheld:
+    """:param texts: opens what the decisions of a case withhold."""
+    return FingerprintWithheld(ReviewedTexts(texts))

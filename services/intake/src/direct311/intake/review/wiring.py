@@ -13,6 +13,7 @@ from direct311.intake.review.handlers.door import Door
 from direct311.intake.review.handlers.proposals import Propose
 from direct311.intake.review.handlers.render import RenderRecord
 from direct311.intake.review.handlers.review import ReviewRecord
+from direct311.intake.review.handlers.withheld import WithheldTexts
 from direct311.intake.review.ports import PublicViews
 from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
@@ -30,6 +31,7 @@ class Reviewing:
     decide: DecideItems
     render: RenderRecord
     propose: Propose
+    withheld: WithheldTexts
     forget: ForgetReviews
 
 
@@ -53,5 +55,6 @@ def wire(
         DecideItems(door, propose, store, requests, clock),
         RenderRecord(door, propose, store, requests, public, clock),
         propose,
+        WithheldTexts(door, store),
         ForgetReviews(store, requests, clock, DAY),
     )

@@ -176,12 +176,19 @@ def router(
 
     @api.post("/packages", status_code=201, response_model_exclude_none=True)
     async def build(
-        case_id: Id, body: PackageOrder, caller: Annotated[Caller, who]
+        case_id: Id, body: PackageOrder, request: Request, caller: Annotated[Caller, who]
     ) -> CasePackagesView:
         """Build the package of all that was collected and has not gone out. The same decisions give
-        the same bytes. The same call may be repeated."""
+        the same bytes. What the owners withhold is looked for in all of it first. The same call may
+        be repeated."""
         require(caller, *rules.desks)
-        await building(caller, case_id, body.version, partial=body.partial)
+        await building(
+            caller,
+            request.headers.get("authorization", ""),
+            case_id,
+            body.version,
+            partial=body.partial,
+        )
         return _packages(*await releasing.packages(caller, case_id))
 
     @api.post("/packages/{sha256}/approve", response_model_exclude_none=True)

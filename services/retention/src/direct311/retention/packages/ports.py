@@ -48,6 +48,31 @@ class Owners(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A place of a package with something that was withheld, or that cannot be searched: the number
+    of its entry from 1, the entry's name unless that is the place, and a kind of value. The value
+    is never here."""
+
+    number: int
+    entry: str | None
+    kind: str
+
+
+class Withheld(Protocol):
+    """What the owner of the records withholds, without the values: it answers with fingerprints
+    under a key that is made for one package and dropped."""
+
+    async def leaks(
+        self, package: bytes, case_id: str, record_ids: Sequence[str], authorization: str
+    ) -> Sequence[Leak]:
+        """Where the package has something that is withheld of these records.
+
+        :raises RefusedError: the owner does not answer, or does not accept the person's token.
+        """
+        ...
+
+
 class Papers(Protocol):
     """The papers of a package as PDF: the same bytes for the same facts."""
 

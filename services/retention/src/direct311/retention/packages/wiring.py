@@ -13,6 +13,7 @@ from direct311.retention.packages.adapters.letter_file import load_release_lette
 from direct311.retention.packages.adapters.notary import NoteSigner
 from direct311.retention.packages.adapters.owners import PeerOwners
 from direct311.retention.packages.adapters.papers import PdfPapers
+from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.api import public_router, router
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collecting
@@ -43,10 +44,8 @@ def wire(
     :raises NoAddressError: the address of intake or routing is not set.
     """
     records = HeldRecords(holds)
-    owners = PeerOwners(
-        resources.peer("intake", settings.address_of("intake")),
-        resources.peer("routing", settings.address_of("routing")),
-    )
+    intake = resources.peer("intake", settings.address_of("intake"))
+    owners = PeerOwners(intake, resources.peer("routing", settings.address_of("routing")))
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
     approvals = Approvals.from_file(settings.principals_file, settings.issuer_url)
@@ -54,7 +53,7 @@ def wire(
     return PackagesPart(
         router(
             Collecting(work, records, owners, sealed),
-            Building(work, records, sealed, papers, notary),
+            Building(work, records, sealed, papers, notary, PeerWithheld(intake)),
             releasing,
             work.rules,
             caller_of,

@@ -5,7 +5,7 @@ depends on the time or on who asks.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -116,6 +116,21 @@ def rendered(texts: FieldTexts, rows: Iterable[WithheldRow], mark: Callable[[str
         },
         without_marks,
     )
+
+
+def withheld_texts(texts: FieldTexts, row: WithheldRow) -> Iterator[str]:
+    """What a row withholds of this field, in plain text: each text of an entry or of all of it, or
+    the span. Empty texts are left out."""
+    item = row.item
+    for entry in texts.entries:
+        if item.is_whole and item.place in (entry.place, texts.field):
+            found = entry.text
+        elif item.place == entry.place:
+            found = entry.text[item.start : item.end]
+        else:
+            continue
+        if found.strip():
+            yield found
 
 
 def _with_marks(text: str, rows: Iterable[WithheldRow], mark: Callable[[str], str]) -> str:

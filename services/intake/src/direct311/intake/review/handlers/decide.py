@@ -12,6 +12,7 @@ from direct311.intake.review.domain.reviews import (
 )
 from direct311.intake.review.handlers.door import Door, Granted
 from direct311.intake.review.handlers.proposals import Propose
+from direct311.intake.review.handlers.reviewed import CHANGED
 from direct311.intake.review.handlers.writes import written
 from direct311.intake.review.ports import Reviews, StoredRequests
 from direct311.runtime.access.rules import Caller
@@ -151,6 +152,3 @@ class DecideItems:
                     f"Only {' or '.join(exemption.lifted_by)} may release what section "
                     f"{exemption.citation} withholds.",
                 )
-
-
-CHANGED = RefusedError("changed", "The record changed since it was reviewed; review it again.")

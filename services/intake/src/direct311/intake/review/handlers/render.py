@@ -12,9 +12,9 @@ from direct311.intake.review.domain.rendering import (
     without_marks,
 )
 from direct311.intake.review.domain.reviews import CaseReview, RecordReviews, Rendered
-from direct311.intake.review.handlers.decide import CHANGED
 from direct311.intake.review.handlers.door import Door, Granted
 from direct311.intake.review.handlers.proposals import Propose
+from direct311.intake.review.handlers.reviewed import reviewed
 from direct311.intake.review.handlers.writes import written
 from direct311.intake.review.ports import PublicViews, Reviews, StoredRequests
 from direct311.runtime.access.exemptions import Exemption
@@ -103,14 +103,8 @@ class RenderRecord:
         return answer
 
     def _reviewed(self, reviews: RecordReviews, granted: Granted) -> CaseReview:
-        review = reviews.cases.get(granted.case_id)
-        if review is None or set(granted.fields) - set(review.fields):
-            raise NOT_REVIEWED
-        if review.content != self._door.content_of(granted.request):
-            raise CHANGED
-        if not review.is_decided(granted.fields):
-            raise NOT_REVIEWED
-        return review
+        content = self._door.content_of(granted.request)
+        return reviewed(reviews, granted.case_id, granted.fields, content)
 
     def _is_current(self, review: CaseReview) -> bool:
         return (review.registry_version, review.exemptions) == (
@@ -188,8 +182,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value
-
-
-NOT_REVIEWED = RefusedError(
-    "not_reviewed", "Somebody must review the record for this case and decide every item."
-)

@@ -1,6 +1,7 @@
 """Building: a package of all that was collected and has not gone out."""
 
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -18,6 +19,7 @@ from direct311.retention.packages.ports import (
     IdentifiedRecords,
     Notary,
     Papers,
+    Withheld,
 )
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -26,6 +28,8 @@ from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.vault.vault import DataKey
 
 OPERATION: Final = "POST /v1/cases/{case_id}/packages"
+NAMED: Final = 10
+"""How many places of leaks an answer names."""
 
 
 class Building:
@@ -38,23 +42,35 @@ class Building:
         sealed: SealedDocuments,
         papers: Papers,
         notary: Notary,
+        withheld: Withheld,
     ) -> None:
         self._work = work
         self._records = records
         self._sealed = sealed
         self._papers = papers
         self._notary = notary
+        self._withheld = withheld
 
     async def __call__(
-        self, caller: Caller, case_id: str, version: int, *, partial: bool = False
+        self,
+        caller: Caller,
+        authorization: str,
+        case_id: str,
+        version: int,
+        *,
+        partial: bool = False,
     ) -> CaseFile:
         """Build the package; may be repeated. The case's newest package is then this one.
 
+        What was withheld is looked for in the finished package, before anybody approves it.
+
+        :param authorization: the caller's bearer header, for which the owner gets a token of its
+            own.
         :param version: the case's, as the caller has seen it.
         :param partial: also if not everything is collected.
         :raises RefusedError: the caller's desk has no such case, its state does not allow it,
             somebody has changed it, nothing is collected, or not everything and `partial` is not
-            set.
+            set; or the package has something that was withheld.
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: it could not be recorded; nothing was opened.
         """
@@ -79,6 +95,7 @@ class Building:
             ]
             content = self._content(state, pending, opened, partial=bool(remaining))
             plain = package(content)
+            await self._check_leaks(plain, case_id, pending, authorization)
             built = BuiltPackage(
                 sha256=sha256(plain).hexdigest(),
                 size=len(plain),
@@ -107,6 +124,29 @@ class Building:
             return Change(after, (Outgoing(with_counts(step, counts, {"package": built.sha256})),))
 
         return await self._work.change(case_id, decide)
+
+    async def _check_leaks(
+        self,
+        plain: bytes,
+        case_id: str,
+        pending: Sequence[CollectedPart],
+        authorization: str,
+    ) -> None:
+        """:raises RefusedError: something that was withheld is in the package, or a part of it
+        cannot be searched."""
+        withholding = [each.record_id for each in pending if each.withheld]
+        if not withholding:
+            return
+        leaks = await self._withheld.leaks(plain, case_id, withholding, authorization)
+        if leaks:
+            places = "; ".join(
+                f"{each.entry or f'entry {each.number}'} ({each.kind})" for each in leaks[:NAMED]
+            )
+            raise RefusedError(
+                "leak",
+                f"Something that is withheld elsewhere is in the package, in {len(leaks)} places:"
+                f" {places}. Withhold it there too, and collect again.",
+            )
 
     def _check(self, state: CaseFile, version: int) -> None:
         check_open(state)

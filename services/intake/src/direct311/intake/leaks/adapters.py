@@ -1,0 +1,20 @@
+"""What a case's decisions withhold, from the reviews of the case."""
+
+from collections.abc import Sequence
+
+from direct311.intake.leaks.domain import WithheldText
+from direct311.intake.review.handlers.withheld import WithheldTexts
+from direct311.runtime.access.rules import Caller
+
+
+class ReviewedTexts:
+    """Implements `Withheld`."""
+
+    def __init__(self, texts: WithheldTexts) -> None:
+        self._texts = texts
+
+    async def of(
+        self, caller: Caller, case_id: str, record_id: str, operation: str
+    ) -> Sequence[WithheldText]:
+        found = await self._texts.of(caller, case_id, record_id, operation)
+        return [WithheldText(each.field, each.whole, each.text) for each in found]

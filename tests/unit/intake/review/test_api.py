@@ -48,7 +48,8 @@ def decide(
     client: TestClient, *items: Mapping[str, Any], by: dict[str, str] = CARLA, version: int = 1
 ) -> httpx.Response:
     body = {"version": version, "decisions": list(items)}
-    return client.put(f"{PATH}/decisions", json=body, headers=by)
+    answer: httpx.Response = client.put(f"{PATH}/decisions", json=body, headers=by)
+    return answer
 
 
 async def test_a_review_names_items_citations_and_classes(client: TestClient) -> None:

@@ -141,8 +141,8 @@ class Propose:
         if "device_position" in plain and self._is_point(plain["device_position"]):
             items.append(Item("device_position"))
         kinds = ("phone", "email", "name", "home", SUPERSEDED)
-        of_all = [value for kind in kinds for value in request.indexes.get(kind, ())]
-        is_protected = bool(items) or self._protections.matches(of_all)
+        indexed = (value for kind in kinds for value in request.indexes.get(kind, ()))
+        is_protected = bool(items) or self._protections.matches(indexed)
         if is_protected or request.home_unread_at is not None:
             items += [Item(field) for field in WHERE if field in plain]
         return items

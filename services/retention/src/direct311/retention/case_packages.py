@@ -191,4 +191,4 @@ class CasePackages(Model):
             each.released(package.sha256) if each.released_in is None else each
             for each in self.parts
         )
-        return replaced(self.with_newest(package), parts=parts)
+        return replaced(self, packages=(*self.packages[:-1], package), parts=parts)

@@ -25,7 +25,6 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import events as ev
-from direct311.schemas import replaced
 
 AT_A_TIME: Final = 50
 """How many records one call asks for."""
@@ -247,7 +246,8 @@ def with_counts(
     hashes: Mapping[str, str] | None = None,
 ) -> ev.DisclosureRecorded:
     """The step with these counts and hashes."""
-    return replaced(step, counts=dict(counts), hashes=dict(hashes or {}))
+    said = {**dict(step), "counts": dict(counts), "hashes": dict(hashes or {})}
+    return ev.DisclosureRecorded.model_validate(said)
 
 
 def _granted(state: CaseFile, caller: Caller, work: CaseWork) -> Mapping[str, frozenset[str]]:

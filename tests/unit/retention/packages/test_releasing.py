@@ -367,6 +367,20 @@ async def test_nothing_of_a_package_is_stored_in_clear(desk: PackagingDesk) -> N
     assert "bridge near" not in repr(desk.file(case_id))
 
 
+async def test_only_what_may_go_out_is_taken_from_an_owners_answer(desk: PackagingDesk) -> None:
+    """An owner that says too much, by a mistake, puts nothing of it into a package."""
+    case_id = await desk.granted(2)
+    answer = record(1)
+    answer["originals"] = {"description": "canary original"}
+    answer["withheld"][0]["value"] = "canary value"
+    desk.owners.records["record-0001"] = answer
+    await desk.releasing.release(CARLA, case_id, await desk.approved(case_id))
+    fetched = await desk.releasing.fetch_by_token(INTAKE, desk.token)
+    found = entries(fetched.content)
+    assert b"The bridge near" in found["data/records/record-0001.json"]
+    assert not any(b"canary" in content for content in found.values())
+
+
 # ---------------------------------------------------------------- kills
 
 

@@ -39,6 +39,7 @@ CALLS: dict[str, Call] = {
     "post_form": lambda http: http.post_form("http://a", {}),
     "post_multipart": lambda http: http.post_multipart("http://a", []),
     "post_bytes": lambda http: http.post_bytes("http://a", b"", most=200_000),
+    "post_for_bytes": lambda http: http.post_for_bytes("http://a", {}, most=200_000, seconds=5),
     "post_stream": lambda http: http.post_stream("http://a", {}, bytearray().extend),
 }
 
@@ -87,3 +88,24 @@ async def test_a_packed_answer_is_not_unpacked() -> None:
     with pytest.raises(HttpError):
         await http.post_bytes("http://a", b"", most=5_000)
     assert asked == ["identity"]
+
+
+async def test_an_answer_with_its_headers_is_bounded_and_never_unpacked() -> None:
+    found = httpx.Response(200, headers={"X-Name": "a"}, content=5_000 * b"x")
+    http = answering(found)
+    headers, content = await http.post_for_bytes("http://a", {}, most=5_000, seconds=5)
+    assert (headers["x-name"], content) == ("a", 5_000 * b"x")
+    body = Endless()
+    with pytest.raises(HttpError) as raised:
+        await answering(httpx.Response(200, stream=body)).post_for_bytes(
+            "http://a", {}, most=5_000, seconds=5
+        )
+    assert (raised.value.status, body.sent, body.closed) == (200, 6, True)
+    packed = httpx.ByteStream(gzip.compress(100 * b"x"))
+    answer = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=packed)
+    with pytest.raises(HttpError):
+        await answering(answer).post_for_bytes("http://a", {}, most=5_000, seconds=5)
+    waiting = httpx.Response(503, headers={"Retry-After": "7"})
+    with pytest.raises(HttpError) as raised:
+        await answering(waiting).post_for_bytes("http://a", {}, most=5_000, seconds=5)
+    assert raised.value.retry_after == 7

@@ -331,13 +331,17 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         ("media", "log_read"),
         ("retention", "search"),
         ("retention", "disclose"),
-        ("retention", "export"),
         ("retention", "correct"),
         ("retention", "log_read"),
         ("audit", "correct"),
         ("audit", "seal"),
     ):
         add(f"{each}-says-that-anna-did-{action}", each, access(each, action=action))
+    # It hands out the packages of its own case files, and nothing of others.
+    for other, field in SEALING.items():
+        if other != "retention":
+            exported = access("retention", action="export", what={"fields": [field]})
+            add(f"retention-says-that-anna-exported-{field}", "retention", exported)
     history: Body = {"what": {"record_ids": [RECORD], "fields": ["job_history"]}}
     histories: dict[str, Body] = {
         "for-no-case": {"why": {"purpose": "respond"}},

@@ -23,7 +23,7 @@ BYTES = b"PK\x03\x04 package"
 HASH = sha256(BYTES).hexdigest()
 
 
-class FakeHttp:
+class PackagesHttp:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any, Any]] = []
         self.content = BYTES
@@ -37,18 +37,18 @@ class FakeHttp:
         return self.content
 
 
-class FakeStack:
+class PackagesStack:
     issuer = "http://issuer.test"
     approval_client = "direct311-approvals"
     services = {"retention": "http://retention.test"}  # noqa: RUF012
     audiences = {"retention": "urn:direct311:retention"}  # noqa: RUF012
 
 
-class FakeSession:
+class PackagesSession:
     """Retention with 70 records, some of which cannot go out now."""
 
     def __init__(self) -> None:
-        self.stack, self.http = FakeStack(), FakeHttp()
+        self.stack, self.http = PackagesStack(), PackagesHttp()
         self.posted: list[tuple[str, Any]] = []
         self.missing: list[dict[str, str]] = []
 
@@ -88,11 +88,11 @@ class FakeSession:
 
 
 @pytest.fixture
-def session() -> FakeSession:
-    return FakeSession()
+def session() -> PackagesSession:
+    return PackagesSession()
 
 
-def called(session: FakeSession, *words: str) -> Any:
+def called(session: PackagesSession, *words: str) -> Any:
     app = typer.Typer()
 
     def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -102,7 +102,7 @@ def called(session: FakeSession, *words: str) -> Any:
     return CliRunner().invoke(app, words)
 
 
-def test_collecting_loops_to_the_end_and_shows_how_far_it_is(session: FakeSession) -> None:
+def test_collecting_loops_to_the_end_and_shows_how_far_it_is(session: PackagesSession) -> None:
     done = called(session, "collect", CASE, "--again")
     assert done.exit_code == 0, done.output
     assert [body for _, body in session.posted] == [
@@ -113,7 +113,7 @@ def test_collecting_loops_to_the_end_and_shows_how_far_it_is(session: FakeSessio
 
 
 def test_records_that_are_not_collected_are_listed_and_the_command_fails(
-    session: FakeSession,
+    session: PackagesSession,
 ) -> None:
     session.missing = [{"record_id": "record-60", "reason": "not_reviewed"}]
     done = called(session, "collect", CASE)
@@ -122,7 +122,7 @@ def test_records_that_are_not_collected_are_listed_and_the_command_fails(
     assert "Not collected: 1 not_reviewed." in done.output
 
 
-def test_a_package_is_built_from_the_newest_version(session: FakeSession) -> None:
+def test_a_package_is_built_from_the_newest_version(session: PackagesSession) -> None:
     done = called(session, "package", CASE, "--partial")
     assert session.posted == [("packages", {"version": 7, "partial": True})]
     assert done.output.strip() == HASH
@@ -132,7 +132,7 @@ def test_a_package_is_built_from_the_newest_version(session: FakeSession) -> Non
 
 
 def test_what_is_fetched_has_the_hash_that_was_asked_for(
-    session: FakeSession, tmp_path: Path
+    session: PackagesSession, tmp_path: Path
 ) -> None:
     out = tmp_path / "package.zip"
     done = called(session, "fetch", CASE, str(out))
@@ -145,7 +145,7 @@ def test_what_is_fetched_has_the_hash_that_was_asked_for(
 
 
 def test_somebody_signs_in_for_exactly_the_bytes_of_the_file(
-    session: FakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: PackagesSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, asked = tmp_path / "package.zip", []
     file.write_bytes(b"what I have read")
@@ -167,7 +167,7 @@ def test_somebody_signs_in_for_exactly_the_bytes_of_the_file(
     assert "Still to approve: counsel" in done.output
 
 
-def test_a_package_is_released_by_its_hash(session: FakeSession) -> None:
+def test_a_package_is_released_by_its_hash(session: PackagesSession) -> None:
     done = called(session, "release", CASE, HASH)
     assert session.posted == [(f"packages/{HASH}/release", {})]
     assert done.output.strip() == "released"

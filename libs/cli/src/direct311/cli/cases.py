@@ -20,6 +20,7 @@ from direct311.cli import (
     case_report,
     case_review,
 )
+from direct311.cli import case_search
 from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
@@ -61,6 +62,7 @@ def register(
     case_fees.register(app, run, console, errors, _print_page)
     case_report.register(app, run, print_json, console)
     case_legal.register(app, run, print_json, console)
+    case_search.register(app, run, console, errors)
 
     @app.command("open")
     def open_case(

@@ -34,6 +34,7 @@ from direct311.schemas import decode, events, read_headers
 from tests.load.costs import idle, processor_seconds, read, spent
 from tests.load.generators import Burst, burst, form, reads, steady
 from tests.load.history import history_times
+from tests.load.leak_scan import PACKAGES, RECORDS, false_stops, leak_scan_rate
 from tests.load.listing import fill, list_times
 from tests.load.log_appends import append_floor, append_rate
 from tests.load.log_rebuild import rebuild_rate
@@ -47,7 +48,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 RATES = (50, 100, 200)
 TURNS = 5
-PARTS = ("gateway", "middle", "log", "lists", "files")
+PARTS = ("gateway", "middle", "log", "lists", "files", "leaks")
 IDLE_SECONDS = 20
 OTHERS = ("media", "geo", "routing", "retention", "audit")
 console = Console()
@@ -92,6 +93,10 @@ def main() -> int:
     wanted = arguments.only or PARTS
     if "files" in wanted:
         _files(figures)
+    if "leaks" in wanted:
+        _leaks(figures)
+    if set(wanted) == {"leaks"}:
+        return 0
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
         if {*wanted} & {"gateway", "middle", "log"}:
             with _stack(Path(folder) / "stack") as stack:
@@ -107,6 +112,13 @@ def main() -> int:
     if not arguments.only:
         _write(figures, time.monotonic() - started)
     return 0
+
+
+def _leaks(figures: Figures) -> None:
+    """The leak check of packages, which needs no server."""
+    rate, prints = leak_scan_rate()
+    figures.add("leak scan", f"{rate:.1f} MB/s a core", f"{prints:,} values of {RECORDS} records")
+    figures.add("false stops", f"{false_stops()} of {PACKAGES}", "clean packages of 30 records")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class SearchHttp:
             "more": True,
             "hits": 7,
             "without_point": 3,
-            "shape": ["words", "box"],
+            "shape": ["words", "place"],
         }
 
 
@@ -88,7 +88,7 @@ def test_a_search_asks_for_the_value_and_shows_the_hits() -> None:
         },
     )
     assert RECORD in done.stdout
-    assert "7 found, the first 1 are shown; searched by words, box" in done.stdout
+    assert "7 found, the first 1 are shown; searched by words, place" in done.stdout
     assert "3 without a public point" in done.stdout
     assert ENTRY in done.stdout
 
@@ -103,7 +103,7 @@ def test_the_search_log_gets_the_shape_and_never_the_value() -> None:
         {
             "search_id": ENTRY,
             "where": "intake",
-            "shape": ["words", "box"],
+            "shape": ["words", "place"],
             "hits": 7,
             "entry": ENTRY,
         },

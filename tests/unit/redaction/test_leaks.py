@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from direct311.redaction.fold import shadow_of
 from direct311.redaction.leak_scan import LeakHit, LeakScanner, scan
 from direct311.redaction.leaks import (
-    LONG,
-    SHORT,
+    WINDOWS,
     Fingerprint,
     Keyed,
     WithheldValue,
@@ -155,7 +154,7 @@ def test_a_value_is_found_wherever_it_stands(before: str, value: str) -> None:
     assert bool(hits) == bool(prints)
 
 
-@pytest.mark.parametrize("window", [LONG, SHORT])
+@pytest.mark.parametrize("window", WINDOWS)
 @given(st.text(alphabet="ab1 \u00e9\u0416", max_size=60), st.integers(0, 2**32))
 def test_every_window_of_a_text_slides_to_its_own_fingerprint(
     window: int, text: str, seed: int

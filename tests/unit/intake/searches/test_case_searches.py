@@ -92,12 +92,12 @@ async def test_a_person_is_found_and_the_search_narrowed_by_what_is_public() -> 
     await intake.request("r-4", {"phone": "305-555-0199"}, service_code="ROAD")
     answer = intake.ask(phone="(305) 555 0142", types=["ROAD"])
     assert answer.json()["record_ids"] == ["r-1", "r-3"]
-    assert (answer.json()["hits"], answer.json()["shape"]) == (2, ["person_phone", "types"])
+    assert (answer.json()["hits"], answer.json()["shape"]) == (2, ["person", "type"])
     (event,) = intake.told
     assert answer.json()["search_id"] == intake.access_log.entries[0].id
     assert (event.action, event.outcome, event.why.case_id) == ("search", "success", CASE)
     assert event.what.record_ids == ("r-1", "r-3")
-    assert event.what.query_fields == ("phone", "types")
+    assert event.what.query_fields == ("phone", "type")
     assert event.what.query_hmac
 
 
@@ -242,7 +242,7 @@ async def test_public_properties_need_no_grant_and_open_nothing() -> None:
     assert intake.found(municipality="Hialeah") == ["r-1", "r-2"]
     box, town = intake.told
     assert (box.why.purpose, box.why.reference, box.what.fields) == ("county_business", CASE, ())
-    assert (box.what.query_fields, box.what.query_hmac) == (("box",), None)
+    assert (box.what.query_fields, box.what.query_hmac) == (("place",), None)
     assert (town.what.record_ids, town.what.result_count) == (("r-1", "r-2"), 2)
     assert intake.keys.fetches == []
     assert rule(intake.ask("agent:ann", types=["ROAD"])) == "role"

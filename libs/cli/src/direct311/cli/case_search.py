@@ -100,7 +100,8 @@ def _show(console: Console, found: Any) -> None:
     table = columns("record", whole=("record",))
     for each in found["record_ids"]:
         table.add_row(each)
-    console.print(table)
+    if found["record_ids"]:
+        console.print(table)
     shown = f", the first {len(found['record_ids'])} are shown" if found["more"] else ""
     console.print(f"{found['hits']} found{shown}; searched by {', '.join(found['shape']) or 'all'}")
     if found["without_point"]:

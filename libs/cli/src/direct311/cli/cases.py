@@ -19,8 +19,8 @@ from direct311.cli import (
     case_packages,
     case_report,
     case_review,
+    case_search,
 )
-from direct311.cli import case_search
 from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session

@@ -6,16 +6,15 @@ it is the only step that touches every character (decision 95).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from direct311.redaction.fold import plain_and_shadow
-from direct311.redaction.leaks import LEAST_PIECE, LONG, SHORT, Fingerprint, Keyed
+from direct311.redaction.leaks import LEAST_PIECE, Fingerprint, Keyed
 
 _BLOCK = 1 << 16
 """How many characters slide at once: their fingerprints stay in the processor's cache."""
@@ -61,15 +60,9 @@ class LeakScanner:
                     long.append(each)
             else:
                 everywhere.append(each)
-        self._everywhere = _Sought(everywhere)
-        self._long = _Sought(long)
-        self._own = {
-            record_id: {
-                window: _Sought([each for each in found if each.window == window])
-                for window in (LONG, SHORT)
-            }
-            for record_id, found in own.items()
-        }
+        self._everywhere = _by_window(everywhere)
+        self._long = _by_window(long)
+        self._own = {record_id: _by_window(found) for record_id, found in own.items()}
 
     def scan(self, text: str, record_id: str | None = None) -> Sequence[LeakHit]:
         """The withheld values in a text, in the order of their places. `record_id`: whose own text
@@ -80,21 +73,19 @@ class LeakScanner:
         kept = np.flatnonzero(_is_counted(codes))
         normal = codes[kept]
         values = self._valued(normal)
-        sought = [(LONG, self._everywhere)]
-        if record_id is None:
-            sought.append((LONG, self._long))
-        else:
-            sought += self._own.get(record_id, {}).items()
-        hits = {
-            LeakHit(each.record_id, each.kind, int(kept[at]), int(kept[at + each.length - 1]) + 1)
-            for window, wanted in sought
-            for at, rolling in self._places(values, kept, codes, window, wanted)
-            for each in wanted.by_rolling[rolling]
-            if self._is_there(each, at, normal, kept, shadow)
-            and not (
-                each.own and each.kind == "name" and _is_everyday_word(plain, shadow, int(kept[at]))
-            )
-        }
+        own = self._long if record_id is None else self._own.get(record_id, ())
+        sought = [*self._everywhere, *own]
+        hits: set[LeakHit] = set()
+        for window, wanted in sought:
+            for at, rolling in self._places(values, kept, codes, window, wanted):
+                for length, by_mac in wanted.by_rolling[rolling].items():
+                    each = self._confirmed(by_mac, at, length, normal, kept, shadow)
+                    if each is None:
+                        continue
+                    start, end = int(kept[at]), int(kept[at + length - 1]) + 1
+                    single = each.own and each.kind == "name"
+                    if not (single and _is_everyday_word(plain, shadow, start)):
+                        hits.add(LeakHit(each.record_id, each.kind, start, end))
         return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.kind, hit.record_id))
 
     def _places(
@@ -107,8 +98,6 @@ class LeakScanner:
     ) -> Iterator[tuple[int, int]]:
         """Where a window has one of the fingerprints that are looked for, and which one. Places
         inside a word are left out; those inside a number are not, for the country code's sake."""
-        if not wanted.by_rolling:
-            return
         for start in range(0, len(values) - window + 1, _BLOCK):
             slid = self._slid(values[start : start + _BLOCK + window - 1], window)
             places = wanted.places(slid)
@@ -121,17 +110,20 @@ class LeakScanner:
                 yield start + int(at), int(slid[at])
 
     def _slid(self, values: _Words, window: int) -> _Words:
-        """The fingerprint of every window, all arithmetic modulo 2^64. Both windows have a multiple
-        of three characters, so they are made of thirds."""
-        base, third = self._keyed.base, window // 3
-        for _ in range(third - 1):
-            values = values[:-1] * np.uint64(base) + values[1:]
+        """The fingerprint of every window, all arithmetic modulo 2^64. It is made of the window's
+        thirds, and a third, whose length is a power of two, of its halves."""
+        third, half = window // 3, 1
+        while half < third:
+            values = values[:-half] * self._power(half) + values[half:]
+            half *= 2
         end = len(values) - 2 * third
-        high, middle = (np.uint64(pow(base, power * third, 1 << 64)) for power in (2, 1))
-        slid = values[:end] * high
-        slid += values[third : end + third] * middle
+        slid = values[:end] * self._power(2 * third)
+        slid += values[third : end + third] * self._power(third)
         slid += values[2 * third :]
         return slid
+
+    def _power(self, exponent: int) -> np.uint64:
+        return np.uint64(pow(self._keyed.base, exponent, 1 << 64))
 
     def _valued(self, normal: NDArray[np.uint32]) -> _Words:
         """The keyed value of every character."""
@@ -143,38 +135,47 @@ class LeakScanner:
             found[other] = np.array(values, np.uint64)[places]
         return found
 
-    def _is_there(
+    def _confirmed(
         self,
-        each: Fingerprint,
+        by_mac: Mapping[bytes, Fingerprint],
         at: int,
+        length: int,
         normal: NDArray[np.uint32],
         kept: NDArray[np.intp],
         shadow: str,
-    ) -> bool:
-        """Whether the whole value is at this place, and not only as a part of a longer word or
-        number."""
-        end = at + each.length
+    ) -> Fingerprint | None:
+        """The value of this length that is at this place: all of it, and not only as a part of a
+        longer word or number."""
+        end = at + length
         if end > len(normal):
-            return False
+            return None
         last = int(kept[end - 1])
         if _goes_on(shadow, last, last + 1):
-            return False
+            return None
+        found = by_mac.get(self._keyed.mac(_text(normal[at:end])))
+        if found is None:
+            return None
         first = int(kept[at])
         if _goes_on(shadow, first - 1, first) and not (
-            each.kind == "telephone" and _is_country_code(shadow, first)
+            found.kind == "telephone" and _is_country_code(shadow, first)
         ):
-            return False
-        return compare_digest(self._keyed.mac(_text(normal[at:end])), each.mac)
+            return None
+        return found
 
 
 class _Sought:
-    """Fingerprints by what the window has. `places` compares many windows at once: a table of bits
-    leaves out nearly all, and a search in the sorted ones the rest."""
+    """Fingerprints by what the window has, by length and by keyed hash.
+
+    `places` compares many windows at once: a table of bits leaves out nearly all, and a search in
+    the sorted ones the rest.
+    """
 
     def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
-        self.by_rolling: dict[int, list[Fingerprint]] = defaultdict(list)
+        self.by_rolling: dict[int, dict[int, dict[bytes, Fingerprint]]] = {}
         for each in fingerprints:
-            self.by_rolling[each.rolling].append(each)
+            # Of the same value in several records, the first one is named.
+            by_length = self.by_rolling.setdefault(each.rolling, {})
+            by_length.setdefault(each.length, {}).setdefault(each.mac, each)
         self._sorted = np.array(sorted(self.by_rolling), np.uint64)
         self._sieve = np.zeros(1 << _SIEVE_BITS, np.bool_)
         self._sieve[self._sifted(self._sorted)] = True
@@ -189,6 +190,15 @@ class _Sought:
 
     def _sifted(self, slid: _Words) -> NDArray[np.intp]:
         return (slid >> np.uint64(64 - _SIEVE_BITS)).astype(np.intp)
+
+
+def _by_window(fingerprints: Sequence[Fingerprint]) -> Sequence[tuple[int, _Sought]]:
+    """The fingerprints that are looked for with each window, where there are any."""
+    windows = sorted({each.window for each in fingerprints})
+    return [
+        (window, _Sought([each for each in fingerprints if each.window == window]))
+        for window in windows
+    ]
 
 
 def _codes(shadow: str) -> NDArray[Any]:

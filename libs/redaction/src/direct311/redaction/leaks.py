@@ -29,8 +29,10 @@ LONG = 6
 SHORT = 3
 """The window that slides over a record's own text, for its shorter values."""
 LEAST_PIECE = 24
-"""What is at least so long is also looked for in texts that are no record's own, such as a letter,
-even if it is not looked for in other records."""
+"""What is at least so long has a window of this length. It is also looked for in texts that are no
+record's own, such as a letter, even if it is not looked for in other records."""
+WINDOWS = (LEAST_PIECE, LONG, SHORT)
+"""Longest first. The third of each is a power of two, so that it slides fast."""
 KEY_BYTES = 32
 
 _WORD = re.compile(r"[^\W_]+")
@@ -162,7 +164,7 @@ def fingerprints(key: bytes, values: Iterable[WithheldValue]) -> tuple[Fingerpri
             own = not whole or len(normal) < rule.least or len(words) < rule.words
             if len(normal) < rule.own:
                 continue
-            window = LONG if len(normal) >= LONG else SHORT
+            window = next(each for each in WINDOWS if len(normal) >= each)
             # A value that is withheld from several records is looked for once everywhere.
             name = value.record_id if own else "", normal, own
             found[name] = found.get(name) or Fingerprint(

@@ -28,17 +28,16 @@ class Narrowing:
     departments: tuple[str, ...] = ()
 
     def shape(self) -> Iterator[str]:
-        """What it narrows by, as codes that say nothing about the values."""
-        if self.municipality is not None:
-            yield "municipality"
-        if self.box is not None:
-            yield "box"
+        """What it narrows by, in the codes of a case's search log, which say nothing about the
+        values."""
+        if self.municipality is not None or self.box is not None:
+            yield "place"
         if self.types:
-            yield "types"
+            yield "type"
         if self.received_from is not None or self.received_before is not None:
             yield "time"
         if self.departments:
-            yield "departments"
+            yield "department"
 
 
 @dataclass(frozen=True, slots=True)

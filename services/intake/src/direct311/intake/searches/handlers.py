@@ -87,8 +87,7 @@ class SearchForCase:
             narrow=narrow if shape else None,
             narrowed_by=shape,
         )
-        (field,) = person
-        return self._result(found.search_id, found.record_ids, 0, (f"person_{field}", *shape))
+        return self._result(found.search_id, found.record_ids, 0, ("person", *shape))
 
     async def by_words(
         self, caller: Caller, case_id: str, words: str, narrowing: Narrowing

@@ -212,6 +212,20 @@ def test_a_short_value_is_looked_for_where_its_record_is() -> None:
         assert found(zipped_of(dict(entries)), ann)
 
 
+def test_a_sentence_that_two_people_wrote_is_no_leak_in_the_others_row_and_one_in_a_letter() -> (
+    None
+):
+    sentence = "I have called many times and nobody came, which is dangerous for the children"
+    withheld = WithheldValue("r-1", "text", f"{sentence} who walk to school past my house.")
+    rows = f'record_id,a\r\nr-1,{MARK}\r\nr-2,"{sentence}"\r\n'
+    listed = json.dumps([{"record_id": "r-2", "a": sentence}])
+    assert found(zipped_of({"data/records.csv": rows, "data/all.json": listed}), withheld) == ()
+    assert found(zipped_of({"letter.txt": f"Dear reader, {sentence}."}), withheld)
+    assert found(
+        zipped_of({"data/records.csv": rows.replace(MARK, sentence.replace(",", ""))}), withheld
+    )
+
+
 def _with_comment() -> bytes:
     made = io.BytesIO(zipped(a_dot_txt="x"))
     with zipfile.ZipFile(made, "a") as archive:

@@ -45,6 +45,10 @@ _MOST_NESTED: Final = 60
 _MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
 
 
+SEVERAL: Final = ""
+"""In place of a record: only what is looked for everywhere is looked for."""
+
+
 class NotExtractableError(RuntimeFaultError):
     """A file cannot be extracted completely. The message says why, and repeats nothing of it."""
 
@@ -52,7 +56,7 @@ class NotExtractableError(RuntimeFaultError):
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """A piece of text. `entry`: the entry of the package that it is in. `record_id`: whose own text
-    it is, if it is one record's."""
+    it is; `SEVERAL` if it has the texts of several records; `None` if it is no record's."""
 
     entry: str
     text: str
@@ -242,7 +246,7 @@ def _decoded(content: bytes) -> str:
 def _json(text: str, record_id: str | None, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
     """The text itself, and its strings without escapes. `by_record`: the strings of an object that
     names a record are the record's own."""
-    yield text, record_id
+    yield text, SEVERAL if by_record and record_id is None else record_id
     try:
         tree = json.loads(text)
     except (ValueError, RecursionError):
@@ -288,7 +292,7 @@ def _csv(text: str, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
         return
     head = rows[0]
     place = head.index(_COLUMN) if by_record and _COLUMN in head else None
-    yield text, None
+    yield text, None if place is None else SEVERAL
     yield "\n".join(head), None
     for row in rows[1:]:
         whose = row[place] if place is not None and place < len(row) else None

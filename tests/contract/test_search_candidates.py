@@ -92,6 +92,8 @@ async def test_a_box_finds_public_points_alone_and_the_others_are_counted(stores
     found = stores.candidates.without_point
     assert await found(Narrowing(box=BOX), 10) == 3
     assert await found(Narrowing(box=BOX), 2) == 2
+    assert await found(Narrowing(box=BOX), 10, ["r-1", "r-2", "r-3"]) == 1
+    assert await found(Narrowing(box=BOX), 10, []) == 0
     assert await found(Narrowing(box=BOX, types=("DOG",)), 10) == 1
     assert await found(Narrowing(), 10) == 0
 

@@ -99,13 +99,16 @@ class InMemoryCandidates:
         matching = await self.found(narrowing, len(self._records.documents))
         return [each for each in record_ids if each in matching]
 
-    async def without_point(self, narrowing: Narrowing, limit: int) -> int:
+    async def without_point(
+        self, narrowing: Narrowing, limit: int, record_ids: Sequence[str] | None = None
+    ) -> int:
         if narrowing.box is None:
             return 0
         without = [
             each
             for each in self._matching(narrowing)
-            if each.protected or each.located is None or each.located.latitude is None
+            if (record_ids is None or each.record_id in record_ids)
+            and (each.protected or each.located is None or each.located.latitude is None)
         ]
         return min(len(without), limit)
 

@@ -248,6 +248,16 @@ async def test_public_properties_need_no_grant_and_open_nothing() -> None:
     assert rule(intake.ask("agent:ann", types=["ROAD"])) == "role"
 
 
+async def test_a_protected_request_of_a_person_is_not_compared_with_a_box() -> None:
+    intake = SearchedIntake()
+    await intake.granted()
+    at = Located(outcome="resolved", latitude=25.8, longitude=-80.3)
+    await intake.request("r-1", {"phone": PHONE}, located=at)
+    await intake.request("r-2", {"phone": PHONE}, located=at, protected=True)
+    answer = intake.ask(phone=PHONE, box=[-80.4, 25.7, -80.2, 25.9]).json()
+    assert (answer["record_ids"], answer["without_point"]) == (["r-1"], 1)
+
+
 async def test_a_search_for_an_exempt_case_is_withheld_as_long() -> None:
     intake = SearchedIntake()
     until = intake.clock.now() + timedelta(days=30)

@@ -33,11 +33,15 @@ class MongoCandidates:
             matching |= {each["_id"] async for each in self._collection.find(wanted, {"_id": 1})}
         return [each for each in record_ids if each in matching]
 
-    async def without_point(self, narrowing: Narrowing, limit: int) -> int:
+    async def without_point(
+        self, narrowing: Narrowing, limit: int, record_ids: Sequence[str] | None = None
+    ) -> int:
         if narrowing.box is None:
             return 0
         wanted = _apart_from_the_box(narrowing)
         wanted["$or"] = [{"protected": True}, {"located.latitude": None}]
+        if record_ids is not None:
+            wanted["_id"] = {"$in": list(record_ids)}
         return await self._collection.count_documents(wanted, limit=limit)
 
     async def sealed(

@@ -73,8 +73,11 @@ class SearchForCase:
             it cannot be written to the log.
         """
         shape = tuple(narrowing.shape())
+        without_point = 0
 
         async def narrow(record_ids: Sequence[str]) -> Sequence[str]:
+            nonlocal without_point
+            without_point = await self._candidates.without_point(narrowing, self._most, record_ids)
             return await self._candidates.among(record_ids, narrowing)
 
         found = await self._contact.search(
@@ -87,7 +90,7 @@ class SearchForCase:
             narrow=narrow if shape else None,
             narrowed_by=shape,
         )
-        return self._result(found.search_id, found.record_ids, 0, ("person", *shape))
+        return self._result(found.search_id, found.record_ids, without_point, ("person", *shape))
 
     async def by_words(
         self, caller: Caller, case_id: str, words: str, narrowing: Narrowing

@@ -17,9 +17,11 @@ class Candidates(Protocol):
         """Those of these requests that match, in the order in which they are given."""
         ...
 
-    async def without_point(self, narrowing: Narrowing, limit: int) -> int:
-        """How many requests match everything but the box, and have no public point to compare; at
-        most `limit`. 0 without a box."""
+    async def without_point(
+        self, narrowing: Narrowing, limit: int, record_ids: Sequence[str] | None = None
+    ) -> int:
+        """How many requests, or how many of these, match everything but the box, and have no public
+        point to compare; at most `limit`. 0 without a box."""
         ...
 
     async def sealed(

@@ -367,7 +367,7 @@ def _pdf_strings(node: Any, found: list[str], depth: int = 0) -> None:
     if isinstance(node, pikepdf.Array):
         parts = list(node)
     elif isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
-        parts = [node.get(name) for name in node.keys()]  # noqa: SIM118
+        parts = [node[name] for name in node.keys()]  # noqa: SIM118
     else:
         return
     for part in parts:
@@ -404,8 +404,8 @@ def _shown(document: pikepdf.Pdf) -> Iterator[str]:
 def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator[str]:
     fonts = resources.get("/Font", {}) if resources is not None else {}
     font = _Font(None)
-    for operands, operator in pikepdf.parse_content_stream(source):
-        name = str(operator)
+    for instruction in pikepdf.parse_content_stream(source):
+        operands, name = instruction.operands, str(instruction.operator)
         if name == "Tf" and operands:
             chosen = str(operands[0])
             font = cache.setdefault(chosen, _Font(fonts.get(chosen)))

@@ -330,7 +330,6 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         ("media", "correct"),
         ("media", "log_read"),
         ("retention", "search"),
-        ("retention", "disclose"),
         ("retention", "correct"),
         ("retention", "log_read"),
         ("audit", "correct"),
@@ -342,6 +341,11 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         if other != "retention":
             exported = access("retention", action="export", what={"fields": [field]})
             add(f"retention-says-that-anna-exported-{field}", "retention", exported)
+    # It gives out what its own case files say, and nothing of others.
+    for other, field in SEALING.items():
+        if other != "retention":
+            disclosed = access("retention", action="disclose", what={"fields": [field]})
+            add(f"retention-says-that-anna-disclosed-{field}", "retention", disclosed)
     history: Body = {"what": {"record_ids": [RECORD], "fields": ["job_history"]}}
     histories: dict[str, Body] = {
         "for-no-case": {"why": {"purpose": "respond"}},

@@ -34,7 +34,11 @@ class Audit:
 
     async def get_query(self, *asked: Any) -> Any:
         self.asked.append(asked)
-        kinds = [{"kind": "public_records", **LINE}, {"kind": "law_enforcement", **EMPTY}]
+        kinds = [
+            {"kind": "referral", **EMPTY},
+            {"kind": "public_records", **LINE},
+            {"kind": "law_enforcement", **EMPTY},
+        ]
         return {"year": 2026, "kinds": kinds, "access_event": "event-1"}
 
 
@@ -61,10 +65,10 @@ def test_it_asks_for_a_year_and_shows_each_kind() -> None:
         for line in screen.splitlines()
         if "│" in line
     ]
-    assert ["received", "3", "0"] in rows
-    assert ["outcomes", "denied: 1", ""] in rows
-    assert ["median days", "4.5", ""] in rows
-    assert ["items withheld", "7", "0"] in rows
+    assert ["received", "3", "0", "0"] in rows
+    assert ["outcomes", "denied: 1", "", ""] in rows
+    assert ["median days", "4.5", "", ""] in rows
+    assert ["items withheld", "7", "0", "0"] in rows
     assert "this question is event event-1" in screen
 
 

@@ -14,6 +14,7 @@ from direct311.cli.stack import Session
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 PrintJson = Callable[[object], None]
 PATH = "/v1/cases-report"
+_KINDS = ("public_records", "law_enforcement", "referral")
 
 
 def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console) -> None:
@@ -40,9 +41,12 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             if as_json:
                 print_json(answer)
                 return
-            table = columns("cases received", *(each["kind"] for each in answer["kinds"]), whole=())
+            table = columns(
+                "cases received", "public records", "law enforcement", "referrals", whole=()
+            )
+            lines = {each["kind"]: each for each in answer["kinds"]}
             for what, of in _LINES:
-                table.add_row(what, *(of(each) for each in answer["kinds"]))
+                table.add_row(what, *(of(lines[kind]) for kind in _KINDS))
             console.print(table)
             console.print(
                 f"{answer['year']}, by UTC days; this question is event {answer['access_event']}",

@@ -21,7 +21,7 @@ from direct311.verifier.report import Fault, Finding, count
 LOG_JSON, LOG_CSV, RECORDS_CSV = "exemption-log.json", "exemption-log.csv", "data/records.csv"
 OTHER_DOCUMENTS = ("search-log.json", "fees.json")
 
-_RECORD = re.compile(r"data/records/([A-Za-z0-9-]{1,64})\.json")
+_RECORD = re.compile(r"data/records/([A-Za-z0-9_-]{1,64})\.json")
 _OPENING = "[■"
 _MARK = re.compile(r"\[■ ([^\[\]■\r\n]{1,200})\]")
 _ITEM = re.compile(r"([A-Za-z0-9_.-]{1,100})(?::(0|[1-9][0-9]{0,8})-([1-9][0-9]{0,8}))?")
@@ -29,8 +29,9 @@ _MEMBERS = frozenset(
     ("record_id", "item", "field", "code", "citation", "decided_by", "decided_at", "version")
 )
 _RECORD_MEMBERS = frozenset(("record_id", "version", "public", "fields", "job_history"))
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A cell that begins so gets an apostrophe before it, for spreadsheets."""
+_GUARDED = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""A cell that begins so gets an apostrophe before it, for spreadsheets; the last four are
+full-width."""
 
 Key = tuple[str, str, str]
 """Record, field and citation."""
@@ -247,7 +248,8 @@ def _same_rows(rows: Rows, data: bytes, found: Withheld) -> None:
 
 def _cells(value: Any) -> tuple[str, ...]:
     text = str(value)
-    return (text, f"'{text}") if text.startswith(_GUARDED) else (text,)
+    runs = text[:1] in _GUARDED or text.lstrip()[:1] in _GUARDED
+    return (text, f"'{text}") if text and runs else (text,)
 
 
 def _table(data: bytes, records: set[str], marks: Counter[Key], found: Withheld) -> None:

@@ -19,6 +19,8 @@ from direct311.schemas import Model, replaced
 
 _LONGEST = 300
 _NOISE = re.compile(r"\(\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\)|\(APPROX\.?\)")
+_BREAKS = re.compile(r"[\r\n;]+")
+_WORD = re.compile(r"[A-Z0-9][A-Z0-9'-]*")
 _POINTS = re.compile(r"\b([NS])\.\s?([EW])\b\.?")
 _ZIP = re.compile(r"[\s,]*\b(3[2-4]\d{3})(?:-?\d{4})?$")
 _STATE = re.compile(r"[\s,]+(?:FL|FLA|FLORIDA)$")
@@ -293,7 +295,7 @@ class AddressReader:
         )
 
     def _named(self, before: str | None, words: Sequence[str]) -> Street | None:
-        if any(not re.fullmatch(r"[A-Z0-9][A-Z0-9'-]*", word) for word in words):
+        if any(not _WORD.fullmatch(word) for word in words):
             return None
         if len(words) == 2 and words[0] in self.words.routes and words[1].isdigit():
             return Street(predirectional=before, name=" ".join(words), suffix=None)
@@ -353,7 +355,7 @@ def _without_ordinal_words(number: int, ending: str | None, words: Sequence[str]
 def _plain(text: str) -> str:
     """Upper-case ASCII on one line, without periods and remarks in brackets."""
     folded = digits_for_letters(upper_ascii(text[: _LONGEST * 4]))
-    line = re.sub(r"[\r\n;]+", ", ", folded)
+    line = _BREAKS.sub(", ", folded)
     line = _POINTS.sub(r"\1\2 ", _NOISE.sub(" ", line)).replace(".", " ").replace('"', " ")
     return " ".join(line.split()).strip(" ,")
 

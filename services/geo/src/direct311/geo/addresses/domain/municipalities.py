@@ -9,6 +9,7 @@ from typing import Literal
 from direct311.schemas import Model
 from direct311.schemas.unicode import normalized
 
+_OTHERS = re.compile(r"[^a-z0-9]+")
 _PREFIX = re.compile(r"^(?:geo )?(?:(?:city|town|village) of )?")
 
 
@@ -75,7 +76,7 @@ def fold(text: str) -> str:
     """The form in which spellings are compared: lower case, without accents and words such as `City
     of`."""
     plain = normalized("NFKD", text[:200]).encode("ascii", "ignore").decode()
-    words = re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
+    words = _OTHERS.sub(" ", plain.lower()).strip()
     return _PREFIX.sub("", words)
 
 

@@ -4,7 +4,7 @@ A test module derives from `ServiceUnderTest`, or makes one, and states only wha
 """
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, FastAPI
@@ -43,6 +43,12 @@ def unmasked(text: str) -> str:
     return text
 
 
+@cache
+def packaged_policy() -> AccessPolicy:
+    """The packaged rules. They are immutable, so all tests share them."""
+    return load_access_policy()
+
+
 class ServiceUnderTest:
     """A service's clock, ids, keys, vault, access log, links, event processors and HTTP client.
 
@@ -78,7 +84,7 @@ class ServiceUnderTest:
     @cached_property
     def policy(self) -> AccessPolicy:
         """The packaged rules, unless others were given."""
-        return self._policy or load_access_policy()
+        return self._policy or packaged_policy()
 
     @cached_property
     def ledger(self) -> Ledger:

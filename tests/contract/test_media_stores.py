@@ -226,6 +226,7 @@ async def test_decisions_about_files_come_back_as_they_were_and_go_with_the_reco
     decision = FileDecision(
         case_id=new_id(),
         media_id=media_id,
+        kind="public_records",
         version=3,
         outcome="redact",
         boxes=(Box(page=2, left=0.1, top=1 / 3, right=0.7, bottom=1, code="victim"),),

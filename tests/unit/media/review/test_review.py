@@ -321,6 +321,22 @@ def test_what_was_decided_for_another_case_is_offered(desk: Desk) -> None:
     assert desk.review(PHOTO).json()["decision"]["outcome"] == "redact"
 
 
+def test_a_case_of_law_enforcement_is_not_to_be_learned_of_from_what_it_decided(
+    desk: Desk,
+) -> None:
+    secret = {"kind": "law_enforcement", "workers": ("lou",)}
+    desk.granted("case-31", **secret)
+    asked = {"purpose": "law_enforcement"}
+    lou = bearer("liaison:lou")
+    decided = desk.decide(PHOTO, REDACT | asked, lou, case="case-31")
+    assert decided.status_code == 200, decided.text
+    assert "offered" not in desk.review(PHOTO).json()
+    assert desk.decide(PHOTO, RELEASE).status_code == 200
+    path = f"/v1/cases/case-31/files/{PHOTO}/review"
+    desk.granted("case-32", **secret)
+    assert desk.ask(path.replace("case-31", "case-32"), lou, **asked).json()["offered"]
+
+
 def test_only_counsel_releases_a_file_of_a_protected_record(desk: Desk) -> None:
     anyio.run(desk.process.handle, updated(RECORD, 2, protected=True))
     found = desk.review(PHOTO).json()
@@ -471,6 +487,7 @@ def test_rows_of_a_file_withheld_by_many_boxes_name_each_exemption_once() -> Non
         {
             "case_id": CASE,
             "media_id": PHOTO,
+            "kind": "public_records",
             "version": 2,
             "outcome": "redact",
             "boxes": boxes,

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import Field, model_validator
 
 from direct311.schemas import Instant, Model
+from direct311.schemas.events import DisclosureKind
 from direct311.schemas.model import Code, RecordId
 
 FileOutcome = Literal["release", "redact", "withhold"]
@@ -41,12 +42,13 @@ class Box(Model):
 
 
 class FileDecision(Model):
-    """What one person decided about a file for one case. `version`: 1 for the first decision, one
-    more for each that replaces it. `codes`: of the exemptions that withhold the whole file.
-    `protected`: whether the record was protected when it was decided."""
+    """What one person decided about a file for one case. `kind`: of the case. `version`: 1 for the
+    first decision, one more for each that replaces it. `codes`: of the exemptions that withhold the
+    whole file. `protected`: whether the record was protected when it was decided."""
 
     case_id: RecordId
     media_id: RecordId
+    kind: DisclosureKind
     version: int
     outcome: FileOutcome
     codes: tuple[Code, ...] = ()
@@ -59,6 +61,11 @@ class FileDecision(Model):
     def cited(self) -> tuple[str, ...]:
         """The code of each box, or each code that withholds the file."""
         return self.codes if self.outcome == "withhold" else tuple(box.code for box in self.boxes)
+
+    def may_be_offered_to(self, kind: DisclosureKind) -> bool:
+        """Whether the reviewer of a case of this kind may learn of it. That law enforcement has a
+        case about the record is exempt (section 119.071(2)(c), F.S.)."""
+        return self.kind == "public_records" or kind == "law_enforcement"
 
     def says(
         self, outcome: FileOutcome, codes: Sequence[str], boxes: Sequence[Box], sub: str

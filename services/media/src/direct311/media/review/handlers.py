@@ -138,7 +138,9 @@ class FileReviews:
         others = [
             each
             for each in state.decisions
-            if each.media_id == file.media_id and each.case_id != asked.case_id
+            if each.media_id == file.media_id
+            and each.case_id != asked.case_id
+            and each.may_be_offered_to(asked.purpose)
         ]
         preset = self._preset(state)
         return ReviewedFile(
@@ -375,6 +377,7 @@ class FileReviews:
         return FileDecision(
             case_id=asked.case_id,
             media_id=asked.media_id,
+            kind=asked.purpose,
             version=order.version + 1,
             outcome=order.outcome,
             codes=order.codes,

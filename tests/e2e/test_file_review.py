@@ -116,6 +116,8 @@ async def test_files_of_a_case_are_reviewed_and_go_out_with_boxes_burnt_in(count
     for media_id, data in ((picture, PHOTO), (letter, LETTER)):
         decided = await review.ask("PUT", media_id, "decisions", REDACT)
         assert (decided.status_code, decided.json()["version"]) == (200, 1), decided.text
+        again = await review.ask("PUT", media_id, "decisions", REDACT)
+        assert (again.status_code, again.json()) == (200, decided.json()), again.text
         went = await review.on_behalf(media_id, "rendering", recipient="requester")
         assert (went.status_code, went.headers["direct311-kind"]) == (200, "redacted"), went.text
         assert went.headers["direct311-sha256"] == hashlib.sha256(went.content).hexdigest()

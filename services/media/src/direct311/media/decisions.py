@@ -1,9 +1,7 @@
 """What is stored about the review of a file: the decision under each case."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, get_args
-
-from pydantic import Field, model_validator
+from typing import Final, Literal
 
 from direct311.schemas import Instant, Model
 from direct311.schemas.events import DisclosureKind
@@ -11,7 +9,6 @@ from direct311.schemas.model import Code, RecordId
 
 FileOutcome = Literal["release", "redact", "withhold"]
 """`release`: as it came. `redact`: with boxes burnt in. `withhold`: nothing of it."""
-OUTCOMES: Final = get_args(FileOutcome)
 MOST_PAGES: Final = 10_000
 """The highest number of a page that a box may name."""
 MOST_BOXES: Final = 1_000
@@ -19,26 +16,18 @@ MOST_BOXES: Final = 1_000
 MOST_BOXES_OF_A_RECORD: Final = 20_000
 """In the decisions of all cases on the files of one record, so that they fit into its document."""
 
-Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-"""Of a page's width, from its left side, or of its height, from its top."""
-
 
 class Box(Model):
-    """A part of a page that is burnt out, and the exemption that says so. A picture is page 1,
+    """A part of a page that is burnt out, and the exemption that says so. The sides are parts of
+    the page's width, from its left side, and of its height, from its top. A picture is page 1,
     upright."""
 
-    page: Annotated[int, Field(ge=1, le=MOST_PAGES)] = 1
-    left: Part
-    top: Part
-    right: Part
-    bottom: Part
+    page: int = 1
+    left: float
+    top: float
+    right: float
+    bottom: float
     code: Code
-
-    @model_validator(mode="after")
-    def _has_an_inside(self) -> "Box":
-        if not (self.left < self.right and self.top < self.bottom):
-            raise ValueError("left must be less than right, and top less than bottom")
-        return self
 
 
 class FileDecision(Model):

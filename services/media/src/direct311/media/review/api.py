@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from direct311.media.decisions import MOST_BOXES, MOST_PAGES, Box, FileDecision, FileOutcome
 from direct311.media.review.domain import (
@@ -38,11 +38,30 @@ class CaseQuestion(Model, extra="forbid"):
     purpose: DisclosureKind = PURPOSE
 
 
-class GivenBox(Box, extra="forbid"):
+Part = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NUMBER]
+
+
+class GivenBox(Model, extra="forbid"):
     """A part of a page, by its sides as parts of the page's width and height from its upper left
     corner, and the exemption that it is burnt out for. A picture is page 1."""
 
     page: Annotated[int, Field(ge=1, le=MOST_PAGES), NUMBER] = 1
+    left: Part
+    top: Part
+    right: Part
+    bottom: Part
+    code: Code
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> "GivenBox":
+        if not (self.left < self.right and self.top < self.bottom):
+            raise ValueError("left must be less than right, and top less than bottom")
+        return self
+
+    @property
+    def box(self) -> Box:
+        """As it is stored."""
+        return Box(**dict(self))
 
 
 class DecisionOrder(CaseQuestion, extra="forbid"):
@@ -141,7 +160,8 @@ def review_router(authenticator: Authenticator, reviews: FileReviews) -> APIRout
         """Release the file, withhold it, or burn boxes into it. This replaces what was decided
         before for this case. Sending the same again changes nothing."""
         asked = Question(caller, order.purpose, case_id, media_id)
-        decided = Order(order.version, order.outcome, order.codes, order.boxes)
+        boxes = tuple(each.box for each in order.boxes)
+        decided = Order(order.version, order.outcome, order.codes, boxes)
         return _decision(await reviews.decide(asked, decided))
 
     return router

@@ -3,9 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
-
-from pydantic import Field
+from typing import Final, Literal
 
 from direct311.media.decisions import FileDecision, FileOutcome
 from direct311.schemas import Instant, Model
@@ -76,7 +74,10 @@ class PageImage(Model):
     """A page as a picture without any metadata: JPEG or PNG."""
 
     content_type: str
-    data: Annotated[bytes, Field(repr=False)]
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.content_type}, {len(self.data)} bytes)"
 
 
 class Burnt(PageImage):
@@ -123,9 +124,12 @@ class RenderedFile(Model):
     decisions: str
     kind: RenderedKind
     content_type: str
-    data: Annotated[bytes, Field(repr=False)]
+    data: bytes
     sha256: str
     warnings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"RenderedFile({self.kind}, {self.content_type}, {len(self.data)} bytes)"
 
 
 def hash_of(decision: FileDecision) -> str:

@@ -35,7 +35,7 @@ DECIDED = {
 }
 
 
-class FakeSession:
+class OneFileSession:
     """Media with one file of a case."""
 
     def __init__(self, found: Mapping[str, Any] = FOUND) -> None:
@@ -64,11 +64,11 @@ def _write(out: Path) -> None:
 
 
 @pytest.fixture
-def session() -> FakeSession:
-    return FakeSession()
+def session() -> OneFileSession:
+    return OneFileSession()
 
 
-def called(session: FakeSession, *words: str) -> Any:
+def called(session: OneFileSession, *words: str) -> Any:
     app = typer.Typer()
 
     def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -81,7 +81,7 @@ def called(session: FakeSession, *words: str) -> Any:
 QUESTION = {"purpose": "public_records"}
 
 
-def test_a_file_is_shown_and_nothing_decided(session: FakeSession) -> None:
+def test_a_file_is_shown_and_nothing_decided(session: OneFileSession) -> None:
     done = called(session)
     assert done.exit_code == 0, done.output
     assert session.asked == [("POST", f"{PATH}/review", QUESTION)]
@@ -104,7 +104,7 @@ def test_a_file_is_shown_and_nothing_decided(session: FakeSession) -> None:
     ],
 )
 def test_a_decision_is_sent_for_the_version_that_was_shown(
-    session: FakeSession, words: list[str], order: dict[str, Any]
+    session: OneFileSession, words: list[str], order: dict[str, Any]
 ) -> None:
     done = called(session, *words)
     assert done.exit_code == 0, done.output
@@ -113,7 +113,7 @@ def test_a_decision_is_sent_for_the_version_that_was_shown(
     assert "2:0.1,0.2,0.4,0.25=victim" in done.output
 
 
-def test_each_page_is_saved_as_a_picture(session: FakeSession, tmp_path: Path) -> None:
+def test_each_page_is_saved_as_a_picture(session: OneFileSession, tmp_path: Path) -> None:
     done = called(session, "--pages", str(tmp_path / "pages"))
     assert done.exit_code == 0, done.output
     names = sorted(each.name for each in (tmp_path / "pages").iterdir())
@@ -129,7 +129,7 @@ def test_each_page_is_saved_as_a_picture(session: FakeSession, tmp_path: Path) -
         ["--box", "1:0..1,0.2,0.4,0.5=victim"],
     ],
 )
-def test_what_is_no_decision_is_not_sent(session: FakeSession, words: list[str]) -> None:
+def test_what_is_no_decision_is_not_sent(session: OneFileSession, words: list[str]) -> None:
     assert called(session, *words).exit_code == 2
     assert session.asked == []
 
@@ -142,6 +142,6 @@ def test_what_stands_in_the_way_is_shown() -> None:
         "lifted_by": ["counsel"],
         "offered": DECIDED,
     }
-    done = called(FakeSession(told))
+    done = called(OneFileSession(told))
     for words in ("encrypted", "withheld by protected_person, lifted by counsel", "another case"):
         assert words in done.output

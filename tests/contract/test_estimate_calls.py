@@ -18,8 +18,8 @@ from direct311.intake.records_requests.domain import (
     RecordsRequest,
 )
 from direct311.intake.records_requests.ports import EstimateDesk, StatementDesk
-from direct311.retention.case_charges import PageCount, Quantities
-from direct311.retention.case_denials import DeniedItem
+from direct311.retention.case_file.charges import PageCount, Quantities
+from direct311.retention.case_file.denials import DeniedItem
 from direct311.retention.charges.adapters import load_fees
 from direct311.retention.charges.api import requester_router as estimates
 from direct311.retention.charges.handlers import Charging

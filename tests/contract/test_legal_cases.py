@@ -8,9 +8,9 @@ import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
+from direct311.retention.case_file.legal import CallBack, LegalProcess
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.holds.domain import ProvisionalHold
-from direct311.retention.legal import CallBack, LegalProcess
 from direct311.retention.legal_process.adapters import MongoLegalCases
 from direct311.retention.legal_process.ports import LegalCases
 from direct311.runtime.messaging.records import Records, Write

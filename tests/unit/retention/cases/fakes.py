@@ -171,7 +171,6 @@ class CaseDeskUnderTest(ServiceUnderTest):
         shelved = Inventorying(self.retention.rules, self.retention.holds, self.clock)
         shelf = CaseFiles(self.retention.processor, shelved, self.ids)
         self.filing = Filing(self.work, cases, shelf)
-        self.denied: set[str] = set()
         self.desk = CaseDesk(
             self.work,
             cases,
@@ -179,7 +178,6 @@ class CaseDeskUnderTest(ServiceUnderTest):
             self._wake,
             self.preservation,
             self.filing,
-            lambda file: file.record_id in self.denied,
         )
         self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
         self.corresponding = Corresponding(self.work, cases)

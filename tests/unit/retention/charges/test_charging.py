@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from direct311.retention.case_charges import (
+from direct311.retention.case_file.charges import (
     PageCount,
     Quantities,
     WorkMinutes,

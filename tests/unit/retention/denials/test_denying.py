@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from direct311.retention.acts import SERVICE
-from direct311.retention.case_denials import STATEMENT, DeniedItem
+from direct311.retention.case_file.denials import STATEMENT, DeniedItem
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.denials.handlers import Denying, ShownDenial, nonce_of_denial
 from direct311.retention.grants.domain import GrantDraft

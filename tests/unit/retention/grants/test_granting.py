@@ -13,11 +13,11 @@ from bson.codec_options import CodecOptions
 from fastapi import Request
 from starlette.testclient import TestClient
 
+from direct311.retention.case_file.legal import LegalScope
 from direct311.retention.cases.domain import IssuedGrant
 from direct311.retention.grants.api import router
 from direct311.retention.grants.domain import GrantDraft, fits_into_the_log
 from direct311.retention.grants.handlers import Granting, ShownGrant
-from direct311.retention.legal import LegalScope
 from direct311.runtime.access.disclosures import nonce_of_grant
 from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.grants import CaseGrant

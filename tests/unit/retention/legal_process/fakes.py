@@ -5,8 +5,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from direct311.retention.case_file.legal import LegalScope
 from direct311.retention.cases.domain import CaseFile
-from direct311.retention.legal import LegalScope
 from direct311.retention.legal_process.adapters import load_agencies, load_instruments
 from direct311.retention.legal_process.domain import LegalDoor
 from direct311.retention.legal_process.handlers.custody import Custody

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from direct311.retention.case_file.legal import LegalScope
 from direct311.retention.grants.domain import GrantDraft
 from direct311.retention.grants.handlers import Granting, ShownGrant
-from direct311.retention.legal import LegalScope
 from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError

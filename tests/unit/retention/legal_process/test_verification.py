@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from direct311.retention.legal import LegalScope
+from direct311.retention.case_file.legal import LegalScope
 from direct311.retention.legal_process.handlers.verification import CallMade
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev

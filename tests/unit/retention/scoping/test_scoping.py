@@ -337,10 +337,12 @@ async def test_records_that_exist_have_their_hold_before_a_case_is_closed(
     await county.retention.eligible("r1")
     case_id = await acknowledged(county)
     await scoped(county, case_id, complete=True)
-    county.denied.add(case_id)
-    assert await code_of(county.desk.close(CARLA, case_id, "denied")) == "not_identified"
+    with pytest.raises(RefusedError) as refused:
+        county.files.state(case_id).ended("denied", county.clock.now())
+    assert refused.value.code == "not_identified"
     await county.preservation.identify(CARLA, case_id, ["r1"], complete=True)
-    assert (await county.desk.close(CARLA, case_id, "denied")).outcome == "denied"
+    closed = county.files.state(case_id).ended("denied", county.clock.now())
+    assert (closed.state, closed.outcome) == ("closed", "denied")
 
 
 async def test_a_case_that_is_opened_again_stops_destruction_as_before(

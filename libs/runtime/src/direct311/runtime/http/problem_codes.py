@@ -130,7 +130,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
         "not_collected": ProblemCode(409, "Some records of the case are not collected."),
-        "not_denied": ProblemCode(409, "The denial of what was asked for was not approved."),
+        "not_denied": ProblemCode(409, "The last approval of a denial closes the case as denied."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
         "not_held": ProblemCode(422, "The request does not hold the data to be changed."),
         "not_identified": ProblemCode(

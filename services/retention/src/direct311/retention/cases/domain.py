@@ -5,15 +5,15 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from direct311.retention.case_charges import CaseCharges
-from direct311.retention.case_denials import CaseDenials
+from direct311.retention.case_file.charges import CaseCharges
+from direct311.retention.case_file.denials import CaseDenials
+from direct311.retention.case_file.legal import LegalProcess
 from direct311.retention.case_file.messages import Correspondence
+from direct311.retention.case_file.packages import CasePackages
 from direct311.retention.case_file.scope import CaseScope
 from direct311.retention.case_file.searches import SearchLog
 from direct311.retention.case_file.steps import StepNote
-from direct311.retention.case_packages import CasePackages
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
-from direct311.retention.legal import LegalProcess
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, replaced

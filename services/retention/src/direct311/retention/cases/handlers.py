@@ -15,6 +15,7 @@ from hashlib import sha256 as sha256_of
 from typing import Any
 
 from direct311.retention.acts import agent, provisional_ended, provisional_placed
+from direct311.retention.case_file.legal import LegalProcess
 from direct311.retention.cases.domain import (
     CONTACT,
     MOST_DOCUMENTS,
@@ -34,7 +35,6 @@ from direct311.retention.cases.domain import (
 from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
 from direct311.retention.cases.work import CaseWork, Changed, check_open, noting
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
-from direct311.retention.legal import LegalProcess
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.disposition import Destroyed
@@ -68,7 +68,6 @@ class CaseDesk:
         wake: Callable[[], None],
         preserving: Preserving,
         filing: "Filing",
-        denied: Callable[[CaseFile], bool],
     ) -> None:
         self._work = work
         self._cases = cases
@@ -76,7 +75,6 @@ class CaseDesk:
         self._wake = wake
         self._preserving = preserving
         self._filing = filing
-        self._denied = denied
 
     async def open_case(
         self,
@@ -262,8 +260,8 @@ class CaseDesk:
                 raise RefusedError("no_search", "Write down first where you have searched.")
             if outcome == "unclear" and not state.correspondence.waits_for_an_answer:
                 raise RefusedError("answered", "The requester has answered every question.")
-            if outcome == "denied" and not self._denied(state):
-                raise RefusedError("not_denied", "A denial must be approved first.")
+            if outcome == "denied":
+                raise RefusedError("not_denied", "The last approval of a denial closes the case.")
             return self._closed(state, caller, outcome, self._work.clock.now())
 
         found = await self._work.change(case_id, decide)

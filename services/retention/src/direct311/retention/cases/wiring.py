@@ -1,6 +1,6 @@
 """Builds the case desk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -77,11 +77,6 @@ def case_work(resources: Resources, sealing: Sealing, files: CaseFiles) -> CaseW
     return CaseWork(files.processor, sealing.vault, files.rules, resources.clock, resources.ids)
 
 
-def nothing_denied(_: CaseFile) -> bool:
-    """No denial can be approved yet, so nothing was denied."""
-    return False
-
-
 def wire(
     settings: RetentionSettings,
     resources: Resources,
@@ -91,11 +86,8 @@ def wire(
     shelf: Shelf,
     files: CaseFiles,
     preserving: Preserving,
-    denied: Callable[[CaseFile], bool] = nothing_denied,
 ) -> CasesPart:
-    """:param preserving: what opening a case stops.
-    :param denied: whether the denial of what was asked for was approved.
-    """
+    """:param preserving: what opening a case stops."""
     work = case_work(resources, sealing, files)
     clock = resources.clock
     processor, records = files.processor, files.aggregates.records
@@ -104,7 +96,7 @@ def wire(
     file = Loop(
         "file cases", timedelta(seconds=1), filing.step, resources.lease("file-cases"), clock
     )
-    desk = CaseDesk(work, cases, documents, file.wake, preserving, filing, denied)
+    desk = CaseDesk(work, cases, documents, file.wake, preserving, filing)
     destroyer = Destroyer(
         holder="retention",
         processor=processor,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id, only_intake
-from direct311.retention.case_charges import (
+from direct311.retention.case_file.charges import (
     Charge,
     ChargeLine,
     Invoice,

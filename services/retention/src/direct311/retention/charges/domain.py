@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
-from direct311.retention.case_charges import Charge, ChargeLine, Quantities
+from direct311.retention.case_file.charges import Charge, ChargeLine, Quantities
 from direct311.schemas import Model
 from direct311.schemas.model import Code
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Final
 
 from direct311.redaction import mask_numbers
-from direct311.retention.case_charges import (
+from direct311.retention.case_file.charges import (
     MOST_ESTIMATES,
     MOST_PAYMENTS,
     CaseCharges,

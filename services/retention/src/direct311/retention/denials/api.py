@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from direct311.retention.api import CallerOf, Id, only_intake
-from direct311.retention.case_denials import (
+from direct311.retention.case_file.denials import (
     Denial,
     DenialOutcome,
     DenialReason,

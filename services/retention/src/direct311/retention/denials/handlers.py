@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from direct311.retention.acts import SERVICE
-from direct311.retention.case_denials import (
+from direct311.retention.case_file.denials import (
     MOST_DENIALS,
     STATEMENT,
     Denial,

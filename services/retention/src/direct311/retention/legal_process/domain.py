@@ -7,18 +7,18 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final, Literal
 
+from direct311.retention.case_file.legal import (
+    EXIGENT_REQUEST,
+    INTERNAL_REFERRAL,
+    LegalProcess,
+    LegalScope,
+)
 from direct311.retention.cases.domain import (
     MOST_APPROVERS,
     CaseFile,
     CaseRules,
     CaseState,
     DocumentKind,
-)
-from direct311.retention.legal import (
-    EXIGENT_REQUEST,
-    INTERNAL_REFERRAL,
-    LegalProcess,
-    LegalScope,
 )
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Model, OnDate, replaced

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from direct311.retention.case_file.legal import LegalProcess
 from direct311.retention.cases.domain import CaseContact, CaseFile, CaseKind
 from direct311.retention.holds.domain import Bounds
-from direct311.retention.legal import LegalProcess
 from direct311.runtime.access.rules import Caller
 
 

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from direct311.retention.cases.domain import CaseState
-from direct311.retention.legal import (
+from direct311.retention.case_file.legal import (
     CallBack,
     CallOutcome,
     CallSubject,
@@ -17,6 +16,7 @@ from direct311.retention.legal import (
     Refusal,
     Threat,
 )
+from direct311.retention.cases.domain import CaseState
 from direct311.retention.legal_process.domain import Agency, FieldClass, Instrument
 from direct311.runtime.parameters import GivenInstant
 from direct311.runtime.text import Line, Lines

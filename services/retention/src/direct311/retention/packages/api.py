@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id
-from direct311.retention.case_packages import PackageState
+from direct311.retention.case_file.packages import PackageState
 from direct311.retention.cases.domain import CaseFile, CaseRules, CaseState
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collecting

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from direct311.retention.case_file.legal import MOST_HAND_OVERS, HandOver
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.work import Changed, check_open
-from direct311.retention.legal import MOST_HAND_OVERS, HandOver
 from direct311.retention.legal_process.domain import NOT_VERIFIED, process_of
 from direct311.retention.legal_process.handlers.desk import SEALED, LegalDesk, check_code
 from direct311.runtime.access.rules import Caller

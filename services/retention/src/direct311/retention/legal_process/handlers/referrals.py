@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from direct311.retention.case_file.legal import INTERNAL_REFERRAL, LegalProcess, Referral
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.holds.domain import Bounds
 from direct311.retention.inventory.ports import Inventory
-from direct311.retention.legal import INTERNAL_REFERRAL, LegalProcess, Referral
 from direct311.retention.legal_process.domain import process_of
 from direct311.retention.legal_process.handlers.desk import LegalDesk, check_code
 from direct311.retention.legal_process.ports import Opening

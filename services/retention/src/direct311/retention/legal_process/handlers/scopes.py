@@ -4,15 +4,15 @@ Both scopes are kept. What is granted only ever gets smaller; every grant that i
 more ends in the same write.
 """
 
-from direct311.retention.cases.domain import CaseFile
-from direct311.retention.cases.work import Changed, check_open, check_version
-from direct311.retention.legal import (
+from direct311.retention.case_file.legal import (
     MOST_OBJECTIONS,
     MOST_SCOPES,
     GivenScope,
     LegalScope,
     Objection,
 )
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.work import Changed, check_open, check_version
 from direct311.retention.legal_process.domain import (
     NOT_VERIFIED,
     check_scope,

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from direct311.retention.cases.domain import CaseFile, CaseState, GrantEnd
-from direct311.retention.cases.work import Changed, check_open, check_version
-from direct311.retention.legal import (
+from direct311.retention.case_file.legal import (
     EXIGENT_REQUEST,
     MOST_CALLS,
     CallBack,
@@ -20,6 +18,8 @@ from direct311.retention.legal import (
     Refusal,
     Threat,
 )
+from direct311.retention.cases.domain import CaseFile, CaseState, GrantEnd
+from direct311.retention.cases.work import Changed, check_open, check_version
 from direct311.retention.legal_process.domain import (
     DENIED,
     SPOKEN,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from direct311.retention.case_charges import fees_of, unpaid
+from direct311.retention.case_file.charges import fees_of, unpaid
 from direct311.retention.cases.domain import CaseFile
 
 

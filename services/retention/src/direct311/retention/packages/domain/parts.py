@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from direct311.retention.case_packages import CollectedPart
+from direct311.retention.case_file.packages import CollectedPart
 from direct311.schemas import Instant, Model
 
 MARK: Final = re.compile(r"\[■ ([^\[\]]{1,100})\]")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-from direct311.retention.case_packages import MOST_PACKAGES, BuiltPackage, CollectedPart
+from direct311.retention.case_file.packages import MOST_PACKAGES, BuiltPackage, CollectedPart
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open, check_version

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from direct311.retention.case_packages import MOST_PARTS, CasePackages, CollectedPart
+from direct311.retention.case_file.packages import MOST_PARTS, CasePackages, CollectedPart
 from direct311.retention.cases.domain import CaseFile, CaseState, KindRules
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open

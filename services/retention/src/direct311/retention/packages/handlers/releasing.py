@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256 as sha256_of
 from typing import Final
 
-from direct311.retention.case_packages import BuiltPackage, PackageApproval, PackageState
+from direct311.retention.case_file.packages import BuiltPackage, PackageApproval, PackageState
 from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open, unknown_case

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from direct311.retention.case_packages import PACKAGE, BuiltPackage
+from direct311.retention.case_file.packages import PACKAGE, BuiltPackage
 from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, unknown_case

@@ -26,7 +26,6 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/protections", "custodian"),
         (r"/internal/persons/group", "svc-audit"),
         (r"/internal/work-notes", "svc-routing"),
-        (r"/v1/cases/.*/searches$", "custodian"),
         (r"/v1/cases|/internal/cases", "custodian"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
@@ -79,13 +78,11 @@ NOT_PAST_THE_DOOR = {
     "media POST /v1/cases/{case_id}/files/{media_id}/review",
     "media POST /v1/cases/{case_id}/files/{media_id}/pages/{page}",
     "media PUT /v1/cases/{case_id}/files/{media_id}/decisions",
-    # Retention asks on behalf of a person alone.
-    "media POST /internal/cases/{case_id}/files/{media_id}/rendering",
-    "media POST /internal/cases/{case_id}/files/{media_id}/exemptions",
     # Likewise: tests/e2e/test_case_review.py.
     "intake POST /v1/cases/{case_id}/records/{record_id}/review",
     "intake PUT /v1/cases/{case_id}/records/{record_id}/decisions",
     "intake POST /internal/cases/{case_id}/records/{record_id}/rendering",
+    "intake POST /internal/cases/{case_id}/leaks",
 }
 """Operations that a token opens, and whose callers here are all refused."""
 

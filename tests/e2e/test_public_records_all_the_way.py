@@ -22,7 +22,7 @@ from tests.e2e.test_case_review import Review, code, settled
 from tests.support.county import County, Document, until
 from tests.support.submissions import submission
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P3", "P13", "P19", "P21")]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P3", "P13", "P21")]
 
 PUBLIC = "/v1/records-requests"
 PLACE = "119.071(5)(a)"

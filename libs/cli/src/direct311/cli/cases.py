@@ -17,6 +17,7 @@ from direct311.cli import (
     case_legal,
     case_messages,
     case_packages,
+    case_preservation,
     case_report,
     case_review,
     case_search,
@@ -63,6 +64,7 @@ def register(
     case_report.register(app, run, print_json, console)
     case_legal.register(app, run, print_json, console)
     case_search.register(app, run, console, errors)
+    case_preservation.register(app, run, console)
 
     @app.command("open")
     def open_case(

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from direct311.cli import case_fees
+from direct311.cli import approvals, case_fees
 from direct311.cli.fresh_sign_in import FreshSignIn
 from direct311.cli.screen import Screen
 from direct311.runtime.access.fresh_sign_in import nonce_of
@@ -165,7 +165,7 @@ def test_what_is_shown_is_what_is_approved(
         asked.append(nonce)
         return FreshSignIn(Provider().approval("olga", nonce, NOW), "at")
 
-    monkeypatch.setattr(case_fees, "sign_in_again", signed_in)
+    monkeypatch.setattr(approvals, "sign_in_again", signed_in)
     done = called(session, "approve-denial", CASE, "d-1", "--no-browser")
     assert done.exit_code == 0, done.output
     assert asked == [session.nonce]

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from direct311.cli import case_packages
+from direct311.cli import approvals, case_packages
 from direct311.cli.fresh_sign_in import FreshSignIn
 from direct311.cli.screen import Screen
 from direct311.runtime.access.disclosures import nonce_of_package
@@ -155,7 +155,7 @@ def test_somebody_signs_in_for_exactly_the_bytes_of_the_file(
         asked.append((given[3], audience))
         return FreshSignIn(Provider().approval("olga", given[3], NOW), "access-token")
 
-    monkeypatch.setattr(case_packages, "sign_in_again", sign_in)
+    monkeypatch.setattr(approvals, "sign_in_again", sign_in)
     done = called(session, "approve-package", CASE, str(file), "--as", "olga")
     assert done.exit_code == 0, done.output
     assert asked == [(nonce_of_package(CASE, mine), "urn:direct311:retention")]

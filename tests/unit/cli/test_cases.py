@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from direct311.cli import cases
+from direct311.cli import approvals, cases
 from direct311.cli.fresh_sign_in import FreshSignIn
 from direct311.cli.screen import Screen
 from direct311.runtime.access.disclosures import nonce_of_grant
@@ -134,7 +134,7 @@ def test_somebody_signs_in_for_exactly_what_is_shown(
         approval = Provider().approval("olga", given[3], datetime.now(UTC))
         return FreshSignIn(approval, "the-access-token")
 
-    monkeypatch.setattr(cases, "sign_in_again", sign_in)
+    monkeypatch.setattr(approvals, "sign_in_again", sign_in)
     done = called(session, "approve", CASE, GRANT.grant_id)
     assert done.exit_code == 0, done.output
     for each in (*GRANT.record_ids, *GRANT.fields, *GRANT.workers, "person: 2"):
@@ -150,7 +150,7 @@ def test_nobody_signs_in_for_something_that_is_not_shown(
     session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session.nonce = nonce_of_grant(grant(fields=("phone", "email")))
-    monkeypatch.setattr(cases, "sign_in_again", None)
+    monkeypatch.setattr(approvals, "sign_in_again", None)
     done = called(session, "approve", CASE, GRANT.grant_id)
     assert done.exit_code == 1
     assert "not what would be approved" in done.output

@@ -1,7 +1,6 @@
 """`direct311 case estimate|invoice|payment|charges|deny|denials|approve-denial`: what a case costs,
 and what of it is denied."""
 
-import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from hashlib import sha256
 from typing import Annotated, Any
@@ -9,11 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from direct311.cli.fresh_sign_in import SignInError, sign_in_again
+from direct311.cli import approvals
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
-from direct311.runtime.access.fresh_sign_in import Approvals, nonce_of
-from direct311.runtime.access.identity import Issuer
+from direct311.runtime.access.fresh_sign_in import nonce_of
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
@@ -184,26 +182,15 @@ def register(app: typer.Typer, run: Run, console: Console, errors: Console, page
             if nonce != shown["nonce"] or not same:
                 errors.print("What is shown is not what would be approved.", style="red")
                 raise typer.Exit(1)
-            known = session.stack
-            try:
-                done = await sign_in_again(
-                    Approvals(known.issuer, known.approval_client),
-                    Issuer(known.issuer, session.http),
-                    session.http,
-                    nonce,
-                    webbrowser.open if browser else page,
-                    audience=known.audiences[SERVICE],
-                )
-            except SignInError as error:
-                errors.print(str(error), style="red")
-                raise typer.Exit(1) from None
-            answer: Any = await session.http.post_json(
-                f"{known.services[SERVICE]}{PATH}/{case}/denials/{denial}/approve",
-                {"version": shown["version"], "id_token": done.approval.id_token},
-                {"Authorization": f"Bearer {done.access_token}"},
+            await approvals.approve(
+                session,
+                f"{PATH}/{case}/denials/{denial}/approve",
+                nonce,
+                {"version": shown["version"]},
+                page=None if browser else page,
+                console=console,
+                errors=errors,
             )
-            missing = ", ".join(answer["missing"])
-            console.print(f"Still to approve: {missing}" if missing else answer["state"])
 
         run(work)
 

@@ -1,6 +1,5 @@
 """`direct311 case collect|package|packages|fetch|approve-package|release`: what a case releases."""
 
-import webbrowser
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from hashlib import sha256
@@ -11,12 +10,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from direct311.cli.fresh_sign_in import SignInError, sign_in_again
+from direct311.cli import approvals
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 from direct311.runtime.access.disclosures import nonce_of_package
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
@@ -159,27 +156,16 @@ def register(
         wanted = sha256(file.read_bytes()).hexdigest()
 
         async def work(session: Session) -> None:
-            known = session.stack
             console.print(f"case {case}\npackage {wanted}", highlight=False)
-            try:
-                done = await sign_in_again(
-                    Approvals(known.issuer, known.approval_client),
-                    Issuer(known.issuer, session.http),
-                    session.http,
-                    nonce_of_package(case, wanted),
-                    webbrowser.open if browser else print_page,
-                    audience=known.audiences[SERVICE],
-                )
-            except SignInError as error:
-                errors.print(str(error), style="red")
-                raise typer.Exit(1) from None
-            answer: Any = await session.http.post_json(
-                f"{known.services[SERVICE]}{PATH}/{case}/packages/{wanted}/approve",
-                {"id_token": done.approval.id_token},
-                {"Authorization": f"Bearer {done.access_token}"},
+            await approvals.approve(
+                session,
+                f"{PATH}/{case}/packages/{wanted}/approve",
+                nonce_of_package(case, wanted),
+                {},
+                page=None if browser else print_page,
+                console=console,
+                errors=errors,
             )
-            missing = ", ".join(answer["missing"])
-            console.print(f"Still to approve: {missing}" if missing else answer["state"])
 
         run(work)
 

@@ -32,10 +32,11 @@ def _looks(app: typer.Typer, run: Run, console: Console) -> None:
 
         async def work(session: Session) -> None:
             found: Any = await session.get(SERVICE, "/v1/case-tasks", role, name)
-            table = columns("case", "task", "due", "hold", whole=("case", "hold"))
+            table = columns("case, hold", "task", "due", whole=("case, hold",))
             for each in found["tasks"]:
                 due = each["due_at"][:10] + (" overdue" if each["overdue"] else "")
-                table.add_row(each["case_id"], each["task"], due, each.get("hold_id", ""))
+                numbers = [each["case_id"], *([each["hold_id"]] if "hold_id" in each else ())]
+                table.add_row("\n".join(numbers), each["task"], due)
             console.print(table)
 
         run(work)

@@ -1,7 +1,6 @@
 """`direct311 case`: disclosure cases and what they may open, for those who prepare and approve."""
 
 import sys
-import webbrowser
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from direct311.cli import (
+    approvals,
     case_fees,
     case_files,
     case_legal,
@@ -22,12 +22,9 @@ from direct311.cli import (
     case_review,
     case_search,
 )
-from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 from direct311.runtime.access.disclosures import nonce_of_grant
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 from direct311.schemas import events as ev
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
@@ -200,26 +197,15 @@ def register(
             if nonce != shown["nonce"]:
                 errors.print("What is shown is not what would be approved.", style="red")
                 raise typer.Exit(1)
-            known = session.stack
-            try:
-                done = await sign_in_again(
-                    Approvals(known.issuer, known.approval_client),
-                    Issuer(known.issuer, session.http),
-                    session.http,
-                    nonce,
-                    webbrowser.open if browser else _print_page,
-                    audience=known.audiences[SERVICE],
-                )
-            except SignInError as error:
-                errors.print(str(error), style="red")
-                raise typer.Exit(1) from None
-            answer: Any = await session.http.post_json(
-                f"{known.services[SERVICE]}{PATH}/{case}/grants/{grant}/approve",
-                {"version": shown["version"], "id_token": done.approval.id_token},
-                {"Authorization": f"Bearer {done.access_token}"},
+            await approvals.approve(
+                session,
+                f"{PATH}/{case}/grants/{grant}/approve",
+                nonce,
+                {"version": shown["version"]},
+                page=None if browser else _print_page,
+                console=console,
+                errors=errors,
             )
-            missing = ", ".join(answer["missing"])
-            console.print(f"Still to approve: {missing}" if missing else answer["state"])
 
         run(work)
 

@@ -1,13 +1,13 @@
 """The gateway's calls for public records: without a key, a name or a reason."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Request, Response, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import Field
 
 from direct311.intake.api_types import IdempotencyKey
+from direct311.intake.case_token import CASE_TOKEN, by_token
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.language import Language, preferred
 from direct311.intake.records_requests.domain import (
@@ -22,21 +22,14 @@ from direct311.intake.records_requests.handlers import (
     ReadStatements,
     SeeEstimate,
 )
-from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS
 from direct311.runtime.text import Line, Lines
 from direct311.schemas import Instant, Model
 
 LARGEST_REQUEST: Final = 256 * 1024
 """In bytes."""
-LONGEST_TOKEN: Final = 200
 
 T = TypeVar("T")
-_TOKEN = HTTPBearer(
-    auto_error=False,
-    scheme_name="CaseToken",
-    description="The token that came with the answer to a request for records.",
-)
 _EXAMPLES: Final[list[dict[str, Any]]] = [
     {"request": "All complaints about the bridge on 5th Street since 2024."},
     {
@@ -182,26 +175,13 @@ def records_requests_router(
     async def status(
         request: Request,
         answer: Response,
-        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(CASE_TOKEN)] = None,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> StatusAnswer:
         """How far your case is, by its token. Nothing that was sealed is opened, and nobody's name
         is shown. A wrong token and a case that does not exist any more get the same answer."""
-        token = given.credentials.strip() if given else ""
-        if not token:
-            raise RefusedError("unauthenticated", "Send the case token as Authorization: Bearer.")
         language = preferred(accept_language)
-        try:
-            if len(token) > LONGEST_TOKEN:
-                raise RefusedError("unknown_case", "No case has this token.")
-            found = await follow(token)
-        except RefusedError as error:
-            wait = failed_tokens.wait(request) if error.code == "unknown_case" else None
-            if wait is not None:
-                raise RefusedError(
-                    "too_often", "Too many calls without a good token.", retry_after=wait
-                ) from None
-            raise
+        found = await by_token(request, given, failed_tokens, follow)
         _in_private(answer, language)
         return StatusAnswer(
             case_id=found.case_id,
@@ -287,11 +267,11 @@ def estimates_router(
     async def estimate(
         request: Request,
         answer: Response,
-        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(CASE_TOKEN)] = None,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> EstimateAnswer:
         """What your request costs, by its token. 409 `no_estimate` if nothing was estimated."""
-        found = await _by_token(request, given, failed_tokens, see)
+        found = await by_token(request, given, failed_tokens, see)
         return _estimate(found, answer, notices, preferred(accept_language))
 
     @api.post(
@@ -303,7 +283,7 @@ def estimates_router(
         order: AcceptanceOrder,
         request: Request,
         answer: Response,
-        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(CASE_TOKEN)] = None,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> EstimateAnswer:
         """Accept the estimate. 409 `changed` if there is a newer one. May be repeated."""
@@ -311,49 +291,23 @@ def estimates_router(
         async def accepted(token: str) -> CaseEstimate:
             return await see.accept(token, order.version)
 
-        found = await _by_token(request, given, failed_tokens, accepted)
+        found = await by_token(request, given, failed_tokens, accepted)
         return _estimate(found, answer, notices, preferred(accept_language))
 
     @api.get("/statement", response_model_exclude_none=True)
     async def statement(
         request: Request,
         answer: Response,
-        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(CASE_TOKEN)] = None,
     ) -> CaseStatements:
         """What was denied of your request, by which law, and the county's written statement
         (section 119.07(1)(f), F.S.), in the county's own words. 409 `no_statement` if nothing was
         denied. That you read it is written to the access log, without your address."""
-        found = await _by_token(request, given, failed_tokens, read)
+        found = await by_token(request, given, failed_tokens, read)
         answer.headers["Cache-Control"] = "no-store"
         return found
 
     return api
-
-
-async def _by_token(
-    request: Request,
-    given: HTTPAuthorizationCredentials | None,
-    failed_tokens: FailedKeys,
-    ask: Callable[[str], Awaitable[T]],
-) -> T:
-    """What the holder of a case token is told.
-
-    :raises RefusedError: there is no token, or no case has it, or its sender tried too many.
-    """
-    token = given.credentials.strip() if given else ""
-    if not token:
-        raise RefusedError("unauthenticated", "Send the case token as Authorization: Bearer.")
-    try:
-        if len(token) > LONGEST_TOKEN:
-            raise RefusedError("unknown_case", "No case has this token.")
-        return await ask(token)
-    except RefusedError as error:
-        wait = failed_tokens.wait(request) if error.code == "unknown_case" else None
-        if wait is not None:
-            raise RefusedError(
-                "too_often", "Too many calls without a good token.", retry_after=wait
-            ) from None
-        raise
 
 
 def _estimate(

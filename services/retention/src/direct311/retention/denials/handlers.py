@@ -22,6 +22,7 @@ from direct311.retention.case_file.denials import (
     DeniedItem,
     needed_for,
 )
+from direct311.retention.cases.approving import FreshSignIns, has_approved, role_for
 from direct311.retention.cases.domain import CaseFile, GrantEnd, KindRules
 from direct311.retention.cases.work import (
     CaseWork,
@@ -32,7 +33,6 @@ from direct311.retention.cases.work import (
 )
 from direct311.retention.denials.ports import CasesByToken, KnownExemptions
 from direct311.runtime.access.fresh_sign_in import (
-    ApprovalError,
     Approvals,
     ProviderKeys,
     nonce_of,
@@ -40,7 +40,6 @@ from direct311.runtime.access.fresh_sign_in import (
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
-from direct311.runtime.persons import same_person
 from direct311.schemas import derived_id
 
 DENIAL: Final = "disclosure-denial"
@@ -89,8 +88,7 @@ class Denying:
         self._work = work
         self._exemptions = exemptions
         self._cases = cases
-        self._approvals = approvals
-        self._provider = provider
+        self._sign_ins = FreshSignIns(approvals, provider)
         self._zone = zone
 
     async def denials(self, caller: Caller, case_id: str) -> tuple[int, Sequence[ShownDenial]]:
@@ -179,33 +177,22 @@ class Denying:
         :raises TransientError: the identity provider has never answered.
         """
         _, rules = await self._found(caller, case_id)
-        approvals = self._approvals
-        if approvals is None:
-            raise RefusedError("no_approvals", "No client for approvals is configured.")
+        self._sign_ins.configured()
 
         async def decide(state: CaseFile) -> Changed:
             denial = _denial_in(state, denial_id)
-            if same_person(denial.prepared_by, caller.sub):
-                raise _same_person("prepared")
-            if any(each.approval.approver == caller.sub for each in denial.approvals):
+            approvers = [each.approval.approver for each in denial.approvals]
+            if has_approved(caller, denial.prepared_by, approvers):
                 return None
-            if any(same_person(each.approval.approver, caller.sub) for each in denial.approvals):
-                raise _same_person("approved")
             check_open(state)
             if state.denials.state(denial) == "replaced":
                 raise RefusedError("denial_replaced", "Another denial was prepared since.")
             _check_version_of(denial, version)
-            role = _role(denial, caller)
+            role = role_for(caller, denial.needed, denial.missing, "denial")
             self._check(denial.items)
             now = self._work.clock.now()
-            try:
-                approval = await approvals.approved(
-                    id_token, nonce_of_denial(denial), now, self._provider
-                )
-            except ApprovalError as error:
-                raise _not_fresh(str(error)) from None
-            if approval.approver != caller.sub:
-                raise _not_fresh("another person's")
+            nonce = nonce_of_denial(denial)
+            approval = await self._sign_ins.approval(caller, id_token, nonce, now, "denial")
             given = denial.approved_by(DenialApproval(role=role, approval=approval))
             return _approved(state, rules, given, role, caller)
 
@@ -358,23 +345,3 @@ def _denial_in(state: CaseFile, denial_id: str) -> Denial:
     if found is None or not state.exists:
         raise RefusedError("unknown_denial", "This case has no such denial.")
     return found
-
-
-def _role(denial: Denial, caller: Caller) -> str:
-    """The role in which the caller approves it: the first one still missing."""
-    if not {*denial.needed} & {*caller.roles}:
-        raise RefusedError("role", "This needs one of the roles that approve such a denial.")
-    for role in denial.missing:
-        if role in caller.roles:
-            return role
-    raise RefusedError("approved", "Somebody else has approved it in your role.")
-
-
-def _same_person(did: str) -> RefusedError:
-    return RefusedError("same_person", f"Somebody other than the person who {did} it must approve.")
-
-
-def _not_fresh(why: str) -> RefusedError:
-    return RefusedError(
-        "fresh_sign_in", f"Sign in again to approve this denial. The ID token is {why}."
-    )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from direct311.retention.cases.approving import FreshSignIns, has_approved, role_for
 from direct311.retention.cases.domain import (
     MOST_GRANTS,
     CaseFile,
@@ -23,13 +24,12 @@ from direct311.retention.cases.work import noting
 from direct311.retention.grants.domain import GrantDraft, fits_into_the_log, same_content
 from direct311.retention.legal_process.domain import LegalDoor
 from direct311.runtime.access.disclosures import nonce_of_grant
-from direct311.runtime.access.fresh_sign_in import ApprovalError, Approvals, ProviderKeys
+from direct311.runtime.access.fresh_sign_in import Approvals, ProviderKeys
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
-from direct311.runtime.persons import same_person
 from direct311.schemas import derived_id
 
 Changed = Change[CaseFile] | None
@@ -67,8 +67,7 @@ class Granting:
         self._processor = processor
         self._rules = rules
         self._fields = frozenset(fields)
-        self._approvals = approvals
-        self._provider = provider
+        self._sign_ins = FreshSignIns(approvals, provider)
         self._clock = clock
         self._ids = ids
         self._door = door
@@ -135,37 +134,26 @@ class Granting:
         :raises TransientError: the identity provider has never answered.
         """
         _, rules = await self._found(caller, case_id)
-        approvals = self._approvals
-        if approvals is None:
-            raise RefusedError("no_approvals", "No client for approvals is configured.")
+        self._sign_ins.configured()
 
         async def decide(state: CaseFile) -> Changed:
             issued = _grant_in(state, grant_id)
             grant = issued.grant
-            if same_person(grant.prepared_by, caller.sub):
-                raise _same_person("prepared")
-            if any(each.approval.approver == caller.sub for each in issued.approvals):
+            approvers = [each.approval.approver for each in issued.approvals]
+            if has_approved(caller, grant.prepared_by, approvers):
                 return None
-            if any(same_person(each.approval.approver, caller.sub) for each in issued.approvals):
-                raise _same_person("approved")
             _check_open(state)
             if issued.state(self._clock.now()) in ("revoked", "expired"):
                 raise RefusedError("grant_ended", "The grant was revoked or has expired.")
             if issued.version != version:
                 raise _changed()
             self._door.check(state, grant, self._clock.now())
-            role = _role(issued, rules, caller)
+            role = role_for(caller, rules.approvers, issued.missing(rules.approvers), "grant")
             # Checked in here, so that a repeated attempt has the time of its own event: an owner
             # accepts a grant only if its event is as recent as its last approval.
             now = self._clock.now()
-            try:
-                approval = await approvals.approved(
-                    id_token, nonce_of_grant(grant), now, self._provider
-                )
-            except ApprovalError as error:
-                raise _not_fresh(str(error)) from None
-            if approval.approver != caller.sub:
-                raise _not_fresh("another person's")
+            nonce = nonce_of_grant(grant)
+            approval = await self._sign_ins.approval(caller, id_token, nonce, now, "grant")
             last = issued.missing(rules.approvers) == (role,)
             given = issued.approved_by(RoleApproval(role=role, approval=approval), last=last)
             after = state.with_grant(given)
@@ -267,25 +255,5 @@ def _check_open(state: CaseFile) -> None:
         raise RefusedError("case_closed", "The case is closed.")
 
 
-def _role(issued: IssuedGrant, rules: KindRules, caller: Caller) -> str:
-    """The role in which the caller approves it: the first one still missing."""
-    if not {*rules.approvers} & {*caller.roles}:
-        raise RefusedError("role", "This needs one of the roles that approve such a grant.")
-    for role in issued.missing(rules.approvers):
-        if role in caller.roles:
-            return role
-    raise RefusedError("approved", "Somebody else has approved it in your role.")
-
-
 def _changed() -> RefusedError:
     return RefusedError("changed", "Somebody else has changed it; read it again.", field="version")
-
-
-def _same_person(did: str) -> RefusedError:
-    return RefusedError("same_person", f"Somebody other than the person who {did} it must approve.")
-
-
-def _not_fresh(why: str) -> RefusedError:
-    return RefusedError(
-        "fresh_sign_in", f"Sign in again to approve this grant. The ID token is {why}."
-    )

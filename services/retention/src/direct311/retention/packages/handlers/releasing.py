@@ -10,6 +10,7 @@ from hashlib import sha256 as sha256_of
 from typing import Final
 
 from direct311.retention.case_file.packages import BuiltPackage, PackageApproval, PackageState
+from direct311.retention.cases.approving import FreshSignIns, has_approved, role_for
 from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open, unknown_case
@@ -25,11 +26,10 @@ from direct311.retention.packages.handlers.seen import (
 )
 from direct311.retention.packages.ports import TokenCases
 from direct311.runtime.access.disclosures import nonce_of_package
-from direct311.runtime.access.fresh_sign_in import ApprovalError, Approvals, ProviderKeys
+from direct311.runtime.access.fresh_sign_in import Approvals, ProviderKeys
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
-from direct311.runtime.persons import same_person
 from direct311.schemas import events as ev
 
 REQUESTER: Final = "requester"
@@ -73,8 +73,7 @@ class Releasing:
         self._work = work
         self._cases = cases
         self._sealed = sealed
-        self._approvals = approvals
-        self._provider = provider
+        self._sign_ins = FreshSignIns(approvals, provider)
 
     async def packages(
         self, caller: Caller, case_id: str
@@ -99,33 +98,21 @@ class Releasing:
         :raises TransientError: the identity provider has never answered.
         """
         _, rules = await seen(self._work, caller, case_id)
-        approvals = self._approvals
-        if approvals is None:
-            raise RefusedError("no_approvals", "No client for approvals is configured.")
+        self._sign_ins.configured()
 
         async def decide(state: CaseFile) -> Changed:
             package = _current(state, sha256)
-            if same_person(package.built_by, caller.sub):
-                raise _same_person("built")
-            given = [each.approval.approver for each in package.approvals]
-            if caller.sub in given:
+            approvers = [each.approval.approver for each in package.approvals]
+            if has_approved(caller, package.built_by, approvers, "built"):
                 return None
-            if any(same_person(each, caller.sub) for each in given):
-                raise _same_person("approved")
             if state.state != "packaged":
                 raise RefusedError("case_state", "The state of the case does not allow this.")
             needed = package.needed(rules.releasers, rules.exemption_releasers)
-            role = _role(package, needed, caller)
+            role = role_for(caller, needed, package.missing(needed), "package")
             # Checked in here, so that a repeated attempt has the time of its own event.
             now = self._work.clock.now()
-            try:
-                approval = await approvals.approved(
-                    id_token, nonce_of_package(case_id, sha256), now, self._provider
-                )
-            except ApprovalError as error:
-                raise _not_fresh(str(error)) from None
-            if approval.approver != caller.sub:
-                raise _not_fresh("another person's")
+            nonce = nonce_of_package(case_id, sha256)
+            approval = await self._sign_ins.approval(caller, id_token, nonce, now, "package")
             approved = package.approved_by(PackageApproval(role=role, approval=approval))
             after = state.packaging(state.packages.with_newest(approved))
             if not approved.missing(needed):
@@ -260,23 +247,3 @@ def _current(state: CaseFile, sha256: str) -> BuiltPackage:
 
 def _released(state: CaseFile, sha256: str) -> BuiltPackage | None:
     return next((each for each in state.packages.released if each.sha256 == sha256), None)
-
-
-def _role(package: BuiltPackage, needed: Sequence[str], caller: Caller) -> str:
-    """The role in which the caller approves it: the first one still missing."""
-    if not {*needed} & {*caller.roles}:
-        raise RefusedError("role", "This needs one of the roles that approve such a package.")
-    for role in package.missing(needed):
-        if role in caller.roles:
-            return role
-    raise RefusedError("approved", "Somebody else has approved it in your role.")
-
-
-def _same_person(did: str) -> RefusedError:
-    return RefusedError("same_person", f"Somebody other than the person who {did} it must approve.")
-
-
-def _not_fresh(why: str) -> RefusedError:
-    return RefusedError(
-        "fresh_sign_in", f"Sign in again to approve this package. The ID token is {why}."
-    )

@@ -126,7 +126,6 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_estimate": ProblemCode(409, "Nothing was estimated for the case yet."),
         "no_fees": ProblemCode(422, "Only a public-records case has fees."),
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
-        "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
         "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
         "not_collected": ProblemCode(409, "Some records of the case are not collected."),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from uuid_utils import compat
 
+from tests.support import disposition
 from tests.support.county import County, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio, pytest.mark.policy("P13")]
@@ -17,7 +18,7 @@ async def opened(county: County, kind: str, role: str, name: str) -> str:
         "kind": kind,
         "request": "Everything about one bridge.",
         # Without bounds it would stop the destruction that other tests look for.
-        "bounds": {"record_ids": [str(compat.uuid7())]},
+        "bounds": {"record_ids": [await disposition.kept(county)]},
     }
     made = await county.post("retention", "/v1/cases", order, role, name)
     return str(made["case_id"])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 import pytest
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -373,3 +373,21 @@ def test_an_application_tells_nothing_to_a_tracer_that_the_process_may_have(
     assert answer.status_code == 500
     # The framework's own is the control: it tells addresses and messages.
     assert (CANARY in repr([span.to_json() for span in sent.get_finished_spans()])) is told
+
+
+def test_a_service_with_two_routes_for_one_call_does_not_start() -> None:
+    app = Application()
+    first, second = APIRouter(prefix="/v1"), APIRouter()
+
+    @first.post("/notice")
+    async def one() -> None: ...
+
+    @second.post("/v1/notice")
+    async def other() -> None: ...
+
+    @second.delete("/v1/notice")
+    async def third() -> None: ...
+
+    app.include_router(first)
+    with pytest.raises(ValueError, match="two routes for POST /v1/notice"):
+        app.include_router(second)

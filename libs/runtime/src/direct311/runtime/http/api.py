@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Final
 
 import structlog
-from fastapi import FastAPI, Request, Security
+from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import (
     get_redoc_html,
@@ -183,7 +183,18 @@ class Application(FastAPI):
     def __init__(self, **about: Any) -> None:
         self.documents: dict[str, Built] = {}
         self._readers = AddressRateLimit(DOCUMENTS_A_MINUTE)
+        self._calls: set[tuple[str, str]] = set()
         super().__init__(telemetry=_NO_TELEMETRY, **about)
+
+    def include_router(self, router: APIRouter, *, prefix: str = "", **more: Any) -> None:
+        """:raises ValueError: it has a route for a call that another router has: it would never be
+        reached."""
+        routes = (each for each in router.routes if isinstance(each, APIRoute))
+        for call in ((name, prefix + each.path) for each in routes for name in each.methods or ()):
+            if call in self._calls:
+                raise ValueError(f"there are two routes for {' '.join(call)}")
+            self._calls.add(call)
+        super().include_router(router, prefix=prefix, **more)
 
     def setup(self) -> None:
         """Serves the API's documents at the framework's own addresses. The framework's routes would

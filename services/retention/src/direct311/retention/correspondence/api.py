@@ -162,7 +162,7 @@ def router(corresponding: Corresponding, desks: tuple[str, ...], caller_of: Call
             case_id=file.record_id, state=file.state, messages=tuple(map(_message, found))
         )
 
-    @api.post("/notice", response_model_exclude_none=True)
+    @api.post("/suit-notice", response_model_exclude_none=True)
     async def note_notice(
         case_id: Id, body: NoticeOrder, caller: Annotated[Caller, who]
     ) -> CorrespondenceView:

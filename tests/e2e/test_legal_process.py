@@ -16,6 +16,7 @@ from direct311.runtime.access.identity import Issuer
 from direct311.runtime.peers import HttpClient
 from tests.support.app_api import App, order
 from tests.support.county import County, Document, until
+from tests.support.disposition import in_the_inventory
 from tests.support.no_trace import WORDS, files_under, traces_in
 from tests.support.sign_in import Browser
 
@@ -36,6 +37,7 @@ class Desk:
         self.case_id = ""
 
     async def opened(self) -> None:
+        await in_the_inventory(self.county, self.record_id)
         made = await self.county.post(
             "retention",
             "/v1/cases",

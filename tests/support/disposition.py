@@ -28,11 +28,17 @@ async def kept(county: County) -> str:
     tag = uuid4().hex
     record_id = await county.accepted(submission(1, description=f"Bounds of a case {tag}"))
 
+    await in_the_inventory(county, record_id)
+    return record_id
+
+
+async def in_the_inventory(county: County, record_id: str) -> None:
+    """The inventory has the record: bounds may name it."""
+
     async def there() -> bool:
         return bool(await record(county, record_id))
 
     await until(there, f"the inventory has {record_id}")
-    return record_id
 
 
 async def closed(county: County, record_id: str) -> Document:

@@ -199,7 +199,7 @@ async def test_a_protected_home_is_withheld_with_its_citation(
     await settled(county, record_id)
     await work.granted(record_id)
     order = {
-        "reference": "PR-92",
+        "reference": "PR-82",
         "citation": "section 119.071(4)(d), F.S.",
         "phone": fields["phone"],
     }

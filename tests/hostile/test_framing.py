@@ -326,7 +326,6 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         ("intake", "export"),
         ("intake", "hold"),
         ("media", "search"),
-        ("media", "disclose"),
         ("media", "correct"),
         ("media", "log_read"),
         ("retention", "search"),
@@ -341,11 +340,12 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         if other != "retention":
             exported = access("retention", action="export", what={"fields": [field]})
             add(f"retention-says-that-anna-exported-{field}", "retention", exported)
-    # It gives out what its own case files say, and nothing of others.
-    for other, field in SEALING.items():
-        if other != "retention":
-            disclosed = access("retention", action="disclose", what={"fields": [field]})
-            add(f"retention-says-that-anna-disclosed-{field}", "retention", disclosed)
+    # Each gives out what it holds, and nothing of others.
+    for each in ("media", "retention"):
+        for other, field in SEALING.items():
+            if other != each:
+                disclosed = access(each, action="disclose", what={"fields": [field]})
+                add(f"{each}-says-that-anna-disclosed-{field}", each, disclosed)
     history: Body = {"what": {"record_ids": [RECORD], "fields": ["job_history"]}}
     histories: dict[str, Body] = {
         "for-no-case": {"why": {"purpose": "respond"}},

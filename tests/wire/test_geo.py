@@ -186,6 +186,33 @@ async def test_boundaries_outlive_the_process(world: County, geo: Stack) -> None
     assert located["municipality"] == "Hialeah"
 
 
+async def test_what_was_never_located_is_not_counted(world: County) -> None:
+    """A case file becomes eligible like a request, but has no place."""
+    before = await world.counts("geo")
+    case_file, record_id = new_id(), new_id()
+    eligible = ev.RecordExpired(
+        record_id=case_file,
+        version=1,
+        items=("23",),
+        decided_by="svc:retention",
+        trigger="closed",
+        trigger_on=NOW.date(),
+        eligible_on=NOW.date(),
+        schedule_version="2026.1",
+    )
+    await say(world, Event(str(uuid4()), "/direct311/retention", case_file, NOW, eligible))
+
+    async def known() -> bool:
+        with world.database() as client:
+            found = await asyncio.to_thread(client.geo.records.find_one, {"_id": case_file})
+        return found is not None
+
+    await until(known, "geo knows that it is eligible")
+    await say(world, created(record_id, ev.Place(latitude=25.8699, longitude=-80.3029)))
+    await heard(world, "location.resolved", record_id, lambda events: bool(events))
+    assert (await world.counts("geo"))["total"] == before["total"] + 1
+
+
 async def test_an_ordered_record_is_destroyed_with_a_signed_receipt(
     world: County, geo: Stack
 ) -> None:

@@ -16,10 +16,10 @@ class MongoLocations:
 
     async def count(self) -> Mapping[str, int]:
         stages: list[dict[str, Any]] = [
-            {"$match": {"lifecycle": "active"}},
+            # What only became eligible here, such as a case file, was never located.
+            {"$match": {"lifecycle": "active", "location.outcome": {"$gt": ""}}},
             {"$group": {"_id": "$location.outcome", "count": {"$sum": 1}}},
         ]
         return {
-            document["_id"] or "none": document["count"]
-            async for document in self._records.aggregate(stages)
+            document["_id"]: document["count"] async for document in self._records.aggregate(stages)
         }

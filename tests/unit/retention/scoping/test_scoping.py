@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from direct311.retention.case_file.scope import OpenScope, SealedScope
@@ -13,7 +14,7 @@ from direct311.retention.case_file.searches import MinutesEntry, SearchEntry
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.correspondence.handlers import Draft
 from direct311.retention.holds.domain import Bounds, HoldQuery
-from direct311.retention.scoping.api import router
+from direct311.retention.scoping.api import SearchOrder, router
 from direct311.retention.scoping.domain import bounds_of
 from direct311.retention.scoping.handlers import ScopeDraft
 from direct311.runtime.access.ledger import AuditUnavailableError
@@ -609,3 +610,11 @@ async def test_scope_searches_and_timeline_over_http(
         refused = http.put(f"{path}/scope", json=wrong, headers=carla)
         assert refused.status_code == 422
         assert "anary" not in refused.text
+
+
+@pytest.mark.parametrize("wrong", [{"minutes": False}, {"hits": True}, {"hits": "1"}])
+def test_a_truth_value_or_a_text_is_no_number(wrong: dict[str, Any]) -> None:
+    right = {"search_id": "0" * 16, "where": "email", "hits": 0, "minutes": 1}
+    SearchOrder.model_validate(right)
+    with pytest.raises(ValidationError):
+        SearchOrder.model_validate(right | wrong)

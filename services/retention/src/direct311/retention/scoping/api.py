@@ -14,7 +14,7 @@ from direct311.retention.cases.domain import CaseFile, CaseOutcome, CaseState
 from direct311.retention.scoping.handlers import OpenedScope, ScopeDraft, Scoping
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
-from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.api import NUMBER, PROBLEMS, require
 from direct311.runtime.parameters import AskedInstant, in_order
 from direct311.runtime.persons import LONGEST_IDENTIFIER, is_identifier
 from direct311.runtime.text import Line, Title
@@ -32,7 +32,7 @@ def _identifier(text: str) -> str:
 
 
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
-Minutes = Annotated[int, Field(ge=0, le=MOST_MINUTES)]
+Minutes = Annotated[int, Field(ge=0, le=MOST_MINUTES), NUMBER]
 Word = Annotated[str, Field(min_length=1, max_length=200), Line]
 Subject = Annotated[
     str,
@@ -142,7 +142,7 @@ class SearchOrder(Model, extra="forbid"):
     search_id: RecordId
     where: Annotated[Code, Field(examples=["email"])]
     shape: Annotated[tuple[Code, ...], Field(max_length=20, examples=[["words", "time"]])] = ()
-    hits: Annotated[int, Field(ge=0, le=MOST_HITS)]
+    hits: Annotated[int, Field(ge=0, le=MOST_HITS), NUMBER]
     minutes: Minutes = 0
     entry: RecordId | None = None
 
@@ -153,7 +153,7 @@ class MinutesOrder(Model, extra="forbid"):
 
     note_id: RecordId
     work: Annotated[Code, Field(examples=["review"])]
-    minutes: Annotated[int, Field(ge=1, le=MOST_MINUTES)]
+    minutes: Annotated[int, Field(ge=1, le=MOST_MINUTES), NUMBER]
     person: Subject | None = None
 
 

@@ -154,7 +154,7 @@ class Running:
         code = self._process.wait()
         self.seconds = time.monotonic() - self._started
         # A program that it started and left may hold the other end.
-        self._reader.join(5)
+        self._reader.join(30)
         return code
 
     def interrupt(self) -> None:
@@ -163,21 +163,40 @@ class Running:
             self._process.send_signal(signal.SIGINT)
 
 
-@contextmanager
-def _signals_for(running: Sequence[Running]) -> Iterator[None]:
-    """Whoever stops us stops all parts, which then end in good order."""
+class Stop:
+    """Whoever stops us stops all parts, which then end in good order. A stop is remembered: no part
+    starts after it, and one that was about to start gets it too. A signal reaches each part once.
+    """
 
-    def forward(_number: int, _frame: FrameType | None) -> None:
-        for each in running:
-            each.interrupt()
+    def __init__(self) -> None:
+        self.asked = False
+        self.running: list[Running] = []
+        self._told: list[Running] = []
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, forward) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._forward) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def add(self, each: Running) -> None:
+        """One more part that runs. A signal may come before, between, and after these lines."""
+        self.running.append(each)
+        if self.asked and each not in self._told:
+            self._tell(each)
+
+    def _forward(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        for each in self.running:
+            self._tell(each)
+
+    def _tell(self, each: Running) -> None:
+        self._told.append(each)
+        each.interrupt()
 
 
 def run_parts(parts: Sequence[Part], arguments: Sequence[str], junit: Path | None = None) -> int:
@@ -189,16 +208,21 @@ def run_parts(parts: Sequence[Part], arguments: Sequence[str], junit: Path | Non
             print(line, flush=True)  # noqa: T201
 
     started = time.monotonic()
-    running: list[Running] = []
-    with tempfile.TemporaryDirectory() as folder, _signals_for(running):
+    stop = Stop()
+    running = stop.running
+    with tempfile.TemporaryDirectory() as folder, stop.on_signals():
         for part in parts:
+            if stop.asked:
+                break
             own = [f"--junitxml={folder}/{part}.xml"] if junit else []
-            running.append(Running(part, [*arguments, *own], say))
+            stop.add(Running(part, [*arguments, *own], say))
         codes = [each.wait() for each in running]
         if junit:
             join_junit([Path(folder) / f"{part}.xml" for part in parts], junit)
     for line in summary(running, codes, time.monotonic() - started):
         say(line)
+    if len(running) < len(parts):
+        return int(pytest.ExitCode.INTERRUPTED)
     return exit_code(codes)
 
 

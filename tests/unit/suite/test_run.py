@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from tests import run
 from tests.run import Report, counts_of, exit_code, in_words, join_junit, minutes, parts_for
-from tests.support.parts import PARTS, TESTS, parts_in
+from tests.support.parts import PARTS, TESTS, Part, parts_in
 
 STAND_IN = """
 import sys, time
@@ -19,7 +21,7 @@ wanted = sys.argv[sys.argv.index("-k") + 1]
 print("=" * 20, "test session starts", "=" * 20)
 try:
     print("collected 2 items", flush=True)
-    time.sleep(60 if wanted == "long" else 0)
+    time.sleep(600 if wanted == "long" else 0)
 except KeyboardInterrupt:
     print("!!! KeyboardInterrupt !!!")
     print("=" * 20, "no tests ran in 0.10s", "=" * 20)
@@ -58,7 +60,7 @@ def started(folder: Path, wanted: str) -> subprocess.Popen[str]:
 
 def test_a_failure_of_one_part_fails_all_and_stands_at_the_end(tmp_path: Path) -> None:
     running = started(tmp_path, "bad")
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=300)
     assert running.returncode == pytest.ExitCode.TESTS_FAILED
     lines = said.splitlines()
     summary = next(place for place, line in enumerate(lines) if "short test summary" in line)
@@ -76,7 +78,7 @@ def test_a_failure_of_one_part_fails_all_and_stands_at_the_end(tmp_path: Path) -
 
 def test_all_is_well_when_all_parts_are(tmp_path: Path) -> None:
     running = started(tmp_path, "good")
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=300)
     assert running.returncode == 0
     assert " 3 passed, 3 skipped in " in said.splitlines()[-1]
 
@@ -89,9 +91,50 @@ def test_who_stops_it_stops_all_parts(tmp_path: Path, number: signal.Signals) ->
         while begun < len(PARTS):
             begun += "collected" in next(running.stdout)
         running.send_signal(number)
-        said, _ = running.communicate(timeout=30)
+        said, _ = running.communicate(timeout=300)
     assert running.returncode == pytest.ExitCode.INTERRUPTED
     assert said.count("!!! KeyboardInterrupt !!!") == len(PARTS)
+
+
+class SignalledPart:
+    """A part whose start brings a signal, and that counts what reaches it."""
+
+    signal_at = PARTS[0]
+    during_the_start = True
+    made: list["SignalledPart"]
+
+    def __init__(self, part: Part, _arguments: Sequence[str], _say: object) -> None:
+        self.part = part
+        self.report = Report(print)
+        self.seconds = 0.0
+        self.interrupts = 0
+        self.made.append(self)
+        if part == self.signal_at and self.during_the_start:
+            signal.raise_signal(signal.SIGTERM)
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
+
+    def wait(self) -> int:
+        if self.part == self.signal_at and not self.during_the_start:
+            signal.raise_signal(signal.SIGTERM)
+        return int(pytest.ExitCode.INTERRUPTED if self.interrupts else pytest.ExitCode.OK)
+
+
+@pytest.mark.parametrize("during_the_start", [True, False])
+@pytest.mark.parametrize("place", range(len(PARTS)))
+def test_a_stop_reaches_each_part_once_also_the_one_that_is_starting(
+    monkeypatch: pytest.MonkeyPatch, place: int, during_the_start: bool
+) -> None:
+    monkeypatch.setattr(run, "Running", SignalledPart)
+    made: list[SignalledPart] = []
+    monkeypatch.setattr(SignalledPart, "made", made, raising=False)
+    monkeypatch.setattr(SignalledPart, "signal_at", PARTS[place])
+    monkeypatch.setattr(SignalledPart, "during_the_start", during_the_start)
+    assert run.run_parts(PARTS, []) == pytest.ExitCode.INTERRUPTED
+    # Who was not started yet is not started.
+    assert len(made) == (place + 1 if during_the_start else len(PARTS))
+    assert [each.interrupts for each in made] == [1] * len(made)
 
 
 def test_a_report_is_taken_apart() -> None:

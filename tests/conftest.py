@@ -16,12 +16,8 @@ from direct311.runtime import datafile
 from tests.support import conformance
 from tests.support.county import County, entering
 from tests.support.logs import complaints
-from tests.support.parts import PARTS, PORTS, TESTS, OnePart, takes_shared_stack
+from tests.support.parts import PARTS, PORTS, OnePart, in_order, kind_of, takes_shared_stack
 from tests.support.stacks import RUNNING, stack_of_its_own
-
-ORDER = ("unit", "tampering", "contract", "wire", "e2e", "hostile", "fuzz", "privacy", "faults")
-"""Fast tests first, and last those that wear the machine out."""
-
 
 SHARED = pytest.StashKey[dict[str, Stack]]()
 """The stacks of the session that run, by fixture."""
@@ -59,25 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        kind = _kind(item)
-        return ORDER.index(kind) if kind in ORDER else len(ORDER)
-
-    # Files that share the stack follow each other: what starts its own comes before them, or late.
-    late = ORDER.index("privacy")
-    shared = {item.path for item in items if takes_shared_stack(item)}
-    items.sort(
-        key=lambda item: (
-            place(item) >= late and item.path not in shared,
-            place(item),
-            item.path in shared,
-        )
-    )
-
-
-def _kind(item: pytest.Item) -> str:
-    """The folder of tests that it lies in."""
-    return item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+    items[:] = in_order(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -96,7 +74,7 @@ def _may_take(item: pytest.Item) -> Iterator[str]:
     if takes_shared_stack(item):
         yield "stack"
     # A contract asks for the servers when its case is the real one.
-    if "servers" in getattr(item, "fixturenames", ()) or _kind(item) == "contract":
+    if "servers" in getattr(item, "fixturenames", ()) or kind_of(item) == "contract":
         yield "servers"
     if "disposable" in getattr(item, "fixturenames", ()):
         yield "disposable"

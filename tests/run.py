@@ -130,6 +130,7 @@ class Running:
         self.report = Report(lambda line: say(f"{part:>7} | {line}" if line else ""))
         self.seconds = 0.0
         self._started = time.monotonic()
+        self._ended: float | None = None
         self._process = subprocess.Popen(
             [*PYTEST, f"--part={part}", *arguments],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -148,13 +149,15 @@ class Running:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.report.line(line.rstrip("\n"))
+        # Whoever waits for the parts one after the other waits for this one later.
+        self._ended = time.monotonic()
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
         code = self._process.wait()
-        self.seconds = time.monotonic() - self._started
         # A program that it started and left may hold the other end.
         self._reader.join(30)
+        self.seconds = (self._ended or time.monotonic()) - self._started
         return code
 
     def interrupt(self) -> None:

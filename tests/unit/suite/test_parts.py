@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.parts import PARTS, TESTS, OnePart, Part, part_of
+from tests.support.parts import PARTS, TESTS, OnePart, Part, in_order, part_of
 
 
 class Kept:
@@ -65,6 +65,8 @@ def made(
         ("contract/test_watch.py", ("wire",), (), "servers"),
         ("wire/test_media.py", ("wire",), (), "servers"),
         ("wire/clients/test_validator.py", ("wire",), ("stack",), "county"),
+        ("e2e/test_case_review.py", ("e2e",), ("stack",), "county"),
+        ("e2e/test_case_review.py", ("e2e",), ("disposable",), "servers"),
         ("protection/test_use.py", ("e2e",), (), "county"),
         ("protection/test_matrix.py", ("e2e",), ("disposable",), "servers"),
         ("faults/test_campaign.py", ("faults",), (), "servers"),
@@ -80,6 +82,33 @@ def test_a_test_belongs_to_one_part(
     part: Part,
 ) -> None:
     assert part_of(made(request, file, "test_it", *markers, fixtures=fixtures)) == part
+
+
+def test_who_shares_a_stack_follows_the_others_who_do(request: pytest.FixtureRequest) -> None:
+    """A stack that waits for its next test takes processor time from all others."""
+    files: dict[str, Sequence[str]] = {
+        "e2e/test_pages.py": ("spare",),
+        "e2e/test_replay.py": ("stack",),
+        "e2e/test_two_fixtures.py": ("disposable",),
+        "faults/test_campaign.py": (),
+        "faults/test_full.py": ("disposable",),
+        "privacy/test_canaries.py": ("kept",),
+        "protection/test_use.py": ("stack",),
+        "wire/test_clients.py": ("stack",),
+        "wire/test_geo.py": ("geo",),
+    }
+    items = [made(request, file, "test_it", fixtures=files[file]) for file in files]
+    assert [item.path.relative_to(TESTS).as_posix() for item in in_order(items)] == [
+        "wire/test_geo.py",
+        "e2e/test_pages.py",
+        "e2e/test_two_fixtures.py",
+        "faults/test_full.py",
+        "wire/test_clients.py",
+        "e2e/test_replay.py",
+        "protection/test_use.py",
+        "privacy/test_canaries.py",
+        "faults/test_campaign.py",
+    ]
 
 
 def collected(plugin: OnePart, items: list[pytest.Item]) -> list[pytest.Item]:

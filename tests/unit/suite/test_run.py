@@ -201,7 +201,7 @@ def test_the_exit_code_is_the_worst(codes: list[int], together: int) -> None:
         (["tests"], PARTS),
         (["tests/unit/witness"], ("units",)),
         (["tests/unit/suite/test_run.py::test_counts_are_added"], ("units",)),
-        (["tests/e2e", "--stack", "docs"], ("county",)),
+        (["tests/e2e", "--stack", "docs"], ("county", "servers")),
         (["tests/hostile", "-x"], ("county", "units")),
         (["tests/tampering", "tests/contract"], ("servers", "units")),
     ],

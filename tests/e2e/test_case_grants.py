@@ -297,6 +297,9 @@ async def test_a_forged_event_changes_nothing(county: County, work: CaseWork) ->
     await until(refused, "both are dead letters")
     assert rule(await work.read(record_id, field="email")) == "grant_fields"
     assert (await work.read(record_id)).status_code == 200
+    # Two consumer groups of an owner read the topic; one of them names what is wrong.
+    names = [each.key for each in (await county.messages("deadletters.intake"))[letters:]]
+    assert len(names) == len(set(names))
 
 
 # ---------------------------------------------------------------- kills

@@ -190,3 +190,12 @@ async def test_what_a_department_causes_stops_nobody() -> None:
     await reading.read(*(encode(event, topic=topic) for event in events))
     assert reading.consumer.stopped_because is None
     assert len(reading.broker.letters) == MANY
+
+
+async def test_of_two_groups_that_read_a_topic_one_names_what_cannot_be_read() -> None:
+    first, second = Reading(), Reading(named_by="routing")
+    junk = JUNK["an empty body"]()
+    for each in (first, second):
+        await each.read(good(), junk)
+    assert [len(each.handled) for each in (first, second)] == [1, 1]
+    assert [each.broker.kinds for each in (first, second)] == [["DecodeError"], []]

@@ -50,6 +50,7 @@ class Reading:
         process: Process | None = None,
         foreign: Iterable[str] = (),
         gives_way: Callable[[], bool] = lambda: False,
+        named_by: str | None = None,
     ) -> None:
         self.broker = NoBroker()
         self.handled: list[Received] = []
@@ -64,6 +65,7 @@ class Reading:
             is_transient=is_transient,
             metrics=self.metrics,
             tracing=Tracing("test", "1", None),
+            named_by=named_by,
             foreign=foreign,
             gives_way=gives_way,
         )

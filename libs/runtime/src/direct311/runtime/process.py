@@ -199,8 +199,10 @@ class Resources:
         )
         approvals = Approvals.from_file(self.settings.principals_file, self.settings.issuer_url)
         found = Disclosures(kept, self.principals, approvals, self.issuer, self.clock)
-        self.consumer(("disclosure",), found.take, group=f"{self.service}.disclosures")
-        self.consumer(("disclosure",), found.take_ends, group=f"{self.service}.grant-ends")
+        group = f"{self.service}.disclosures"
+        self.consumer(("disclosure",), found.take, group=group)
+        ends = f"{self.service}.grant-ends"
+        self.consumer(("disclosure",), found.take_ends, group=ends, named_by=group)
         return found, kept.prepare
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
@@ -256,12 +258,15 @@ class Resources:
         process: Process,
         *,
         group: str | None = None,
+        named_by: str | None = None,
         foreign: Iterable[str] = (),
         pace: Pace = PROMPT,
         gives_way: Callable[[], bool] = lambda: False,
     ) -> Consumer:
-        """A member of a consumer group, checked by readiness. `foreign`: topics that others than
-        our services write to. `gives_way`: whether the process has something more urgent to do.
+        """A member of a consumer group, checked by readiness. `named_by`: another group of this
+        service, which writes the dead letters for what cannot be read. `foreign`: topics that
+        others than our services write to. `gives_way`: whether the process has something more
+        urgent to do.
         Every consumer also gives way to the gateway on the same machine."""
         consumer = Consumer(
             self.broker,
@@ -273,6 +278,7 @@ class Resources:
             metrics=self.metrics,
             tracing=self.tracing,
             group=group,
+            named_by=named_by,
             foreign=foreign,
             pace=pace,
             gives_way=lambda: gives_way() or self.busy_file.fresh,

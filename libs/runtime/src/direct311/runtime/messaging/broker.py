@@ -268,6 +268,9 @@ class Consumer:
     A message that cannot be read, does not belong on its topic or lacks a valid signature says
     nothing about the code, and its writer chooses how many there are, so it never stops the
     consumer (decision 67). If there are as many in a row on one topic, `flooded` reports it.
+
+    `named_by`: another consumer group of this service that reads the same topics. What cannot be
+    read gets its dead letter from that group alone, so one message has one letter.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
@@ -295,6 +298,7 @@ class Consumer:
         metrics: Metrics,
         tracing: Tracing,
         group: str | None = None,
+        named_by: str | None = None,
         foreign: Iterable[str] = (),
         pace: Pace = PROMPT,
         gives_way: Callable[[], bool] = lambda: False,
@@ -306,6 +310,7 @@ class Consumer:
         self._is_transient = is_transient
         self._metrics = metrics
         self._tracing = tracing
+        self._named_by = named_by
         self._foreign = frozenset(foreign)
         self._gives_way = gives_way
         self._pace = pace
@@ -432,7 +437,8 @@ class Consumer:
         for topic in done:
             self._failed_in_a_row.pop(topic, None)
         for record, refusal in unread:
-            await self._letter(record, refusal, str(refusal))
+            if self._named_by is None:
+                await self._letter(record, refusal, str(refusal))
             self._unread_in_a_row[record.topic] += 1
         for item in received:
             if (why := lost.get(id(item.event))) is not None and not self.stopped_because:

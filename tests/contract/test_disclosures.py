@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from deploy.local.stack import Stack
 from direct311.runtime.access.disclosures import KeptDisclosure, KeptDisclosures
 from direct311.runtime.access.kept_disclosures import MongoKeptDisclosures
+from direct311.runtime.access.provider_keys import MongoSeenKeys, SeenKeyStore
 from direct311.runtime.messaging.signing import KeptEvent
 from direct311.runtime.storage.database import Database
-from tests.support.disclosures import InMemoryKeptDisclosures
+from tests.support.disclosures import InMemoryKeptDisclosures, InMemorySeenKeys
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -98,3 +100,20 @@ async def test_a_number_under_which_nobody_searched_is_given_again(kept: KeptDis
     await kept.discount_search("grant-1", "person", 1)
     assert await kept.count_search("grant-1", "person", 3) == 1
     assert await kept.count_search("grant-1", "person", 3) is None
+
+
+@pytest.fixture(params=["memory", "database"])
+def seen(request: pytest.FixtureRequest) -> SeenKeyStore:
+    if request.param == "memory":
+        return InMemorySeenKeys()
+    return MongoSeenKeys(request.getfixturevalue("database")["provider_keys"])
+
+
+async def test_of_each_key_the_last_time_is_known(seen: SeenKeyStore) -> None:
+    later = NOW + timedelta(hours=1)
+    assert await seen.last_seen("key-1") is None
+    await seen.saw(["key-1", "key-2"], NOW)
+    await seen.saw(["key-2"], later)
+    await seen.saw(["key-2"], NOW)
+    assert await seen.last_seen("key-1") == NOW
+    assert await seen.last_seen("key-2") == later

@@ -10,13 +10,14 @@ import pytest
 
 from direct311.cli.fresh_sign_in import sign_in_again
 from direct311.runtime.access.disclosures import nonce_of_grant
-from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.fresh_sign_in import Approvals, thumbprint_of
 from direct311.runtime.access.identity import Issuer
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.peers import HttpClient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from tests.support.county import County, Document, until
+from tests.support.disclosures import Provider
 from tests.support.sign_in import Browser
 from tests.support.submissions import submission
 
@@ -250,3 +251,44 @@ async def test_a_grant_that_nobody_signed_in_for_opens_nothing(county: County, c
 
     await until(told, "the grant is a dead letter at every owner")
     await case.refused("disclosure_case")
+
+
+async def test_an_approval_with_a_key_that_the_provider_has_retired_since(
+    county: County, case: Case
+) -> None:
+    """Every owner has looked which keys are published. A key that it saw a moment ago, and that is
+    gone now, is as one that was retired while the event was on its way."""
+    owners = ("intake", "media", "routing", "audit")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        published = (await client.get(f"{county.known.issuer}/jwks")).json()["keys"]
+    retired = Provider(county.known.issuer, county.known.approval_client)
+    grant = case.grant()
+    approval = retired.approval(case.approver, nonce_of_grant(grant), datetime.now(UTC))
+    with county.database() as databases:
+        for owner in owners:
+            kept = databases[owner]["provider_keys"]
+            assert {each["_id"] for each in kept.find()} >= {
+                thumbprint_of(each) for each in published
+            }
+            seen = {"_id": thumbprint_of(approval.key), "last_seen": datetime.now(UTC)}
+            kept.insert_one(seen)
+        try:
+            await case.approved(grant, approval)
+
+            async def opened() -> bool:
+                return (await case.read()).status_code == 200
+
+            await until(opened, "the grant is in effect")
+        finally:
+            for owner in owners:
+                databases[owner]["provider_keys"].delete_one({"_id": seen["_id"]})
+    later = case.grant(grant_id=str(uuid4()), fields=("email",))
+    late = retired.approval(case.approver, nonce_of_grant(later), datetime.now(UTC))
+    letters = len(await county.messages("deadletters.intake"))
+    await case.approved(later, late)
+
+    async def refused() -> bool:
+        return len(await county.messages("deadletters.intake")) > letters
+
+    await until(refused, "an owner that never saw the key refuses it")
+    await case.refused("grant_fields", field="email")

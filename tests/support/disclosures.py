@@ -3,7 +3,7 @@ owner that keeps them."""
 
 import base64
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +38,8 @@ class Provider:
     asks each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: str = ISSUER, client: str = CLIENT) -> None:
+        self.issuer, self.client = issuer, client
         self.key = provider_key("idp-1")
         self.published = [self.key]
         self.known: list[OKPKey] | None = None
@@ -59,8 +60,8 @@ class Provider:
         head = {"alg": "Ed25519", "kid": self.key.kid, "typ": "JWT"} | changes.pop("head", {})
         when = int(at.timestamp())
         claims = {
-            "iss": ISSUER,
-            "aud": CLIENT,
+            "iss": self.issuer,
+            "aud": self.client,
             "sub": sub,
             "nonce": nonce,
             "auth_time": when,
@@ -115,6 +116,7 @@ class Office:
         self.clock = clock or SetClock(NOW)
         self.provider = Provider()
         self.store = InMemoryKeptDisclosures()
+        self.seen = InMemorySeenKeys()
         self.private = Ed25519PrivateKey.generate()
         self.signer = Signer("retention-1", self.private)
         self.trusted = {"retention-1": self.trust("retention-1", "retention", self.private)}
@@ -137,6 +139,7 @@ class Office:
             Principals(self.trusted),
             Approvals(ISSUER, CLIENT),
             self.provider,
+            self.seen,
             self.clock,
         )
 
@@ -208,6 +211,20 @@ def no_cases() -> Disclosures:
 def received(message: Encoded) -> Received:
     event = decode(message.headers, message.body)
     return Received(event, message.headers, message.body, message.topic, 0, 0)
+
+
+class InMemorySeenKeys:
+    """`SeenKeyStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, datetime] = {}
+
+    async def last_seen(self, thumbprint: str) -> datetime | None:
+        return self._last.get(thumbprint)
+
+    async def saw(self, thumbprints: Collection[str], at: datetime) -> None:
+        for each in thumbprints:
+            self._last[each] = max(at, self._last.get(each, at))
 
 
 class InMemoryKeptDisclosures:

@@ -41,6 +41,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryAccessLog": Contract(CONTRACT + "test_broker.py", "KafkaPublisher"),
     "InMemoryKeys": Contract(CONTRACT + "test_keys.py", "MongoKeys"),
     "InMemoryKeptDisclosures": Contract(CONTRACT + "test_disclosures.py", "MongoKeptDisclosures"),
+    "InMemorySeenKeys": Contract(CONTRACT + "test_disclosures.py", "MongoSeenKeys"),
     "InMemoryEndedSessions": Contract(
         CONTRACT + "test_intake_collections.py", "MongoEndedSessions"
     ),

@@ -15,6 +15,7 @@ from direct311.runtime.access.disclosures import (
 )
 from direct311.runtime.access.grants import CaseGrant
 from direct311.runtime.access.ledger import Access, AuditUnavailableError
+from direct311.runtime.access.provider_keys import Watching
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.signing import Principals, Signer
@@ -173,7 +174,7 @@ async def test_an_approval_before_the_grant_was_prepared_is_none(office: Office)
 async def test_without_a_client_for_approvals_nothing_is_granted(office: Office) -> None:
     message = office.message(office.approved())
     owner = Disclosures(
-        office.store, Principals(office.trusted), None, office.provider, office.clock
+        office.store, Principals(office.trusted), None, office.provider, office.seen, office.clock
     )
     ((_, error),) = await owner.take([received(message)])
     assert "no client" in str(error)
@@ -373,6 +374,54 @@ async def test_the_approval_of_a_grant_releases_nothing(office: Office) -> None:
     data = released(office, PACKAGE, "carla").model_copy(update={"approvals": (approval,)})
     (error,) = await office.say(data)
     assert "something else" in str(error)
+
+
+# ---------------------------------------------------------------- retired keys of the provider
+
+
+async def looks(office: Office) -> None:
+    """The owner notes which keys the provider publishes now."""
+    await Watching(office.provider, office.seen, office.clock).look()
+
+
+async def test_what_was_approved_before_the_provider_retired_its_key_counts(
+    office: Office,
+) -> None:
+    """Between the first approval and the last, or the approval and the release, days may pass."""
+    release = released(office, PACKAGE, "carla", "olga")
+    await looks(office)
+    office.provider.published = [provider_key("idp-2")]
+    office.clock.at += 14 * DAY - timedelta(seconds=1)
+    assert await office.say(release) == []
+
+
+async def test_a_key_that_was_retired_longer_ago_approves_nothing(office: Office) -> None:
+    """No event is longer on its way than 14 days, so whoever signs with that key has stolen it."""
+    release = released(office, PACKAGE, "carla", "olga")
+    await looks(office)
+    office.provider.published = [provider_key("idp-2")]
+    office.clock.at += 14 * DAY + timedelta(seconds=1)
+    (error,) = await office.say(release)
+    assert "does not publish" in str(error)
+
+
+async def test_a_retired_key_of_the_provider_approves_nothing_later(office: Office) -> None:
+    await looks(office)
+    office.provider.published = [provider_key("idp-2")]
+    office.clock.at += timedelta(minutes=6)
+    (error,) = await office.say(office.approved(grant(prepared_at=office.clock.at)))
+    assert "does not publish" in str(error)
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_a_provider_that_does_not_answer_makes_no_key_seem_published(office: Office) -> None:
+    release = released(office, PACKAGE, "carla", "olga")
+    office.provider.known, office.provider.answers = [office.provider.key], False
+    await looks(office)
+    office.provider.known, office.provider.answers = None, True
+    office.provider.published = [provider_key("idp-2")]
+    (error,) = await office.say(release)
+    assert "does not publish" in str(error)
 
 
 # ---------------------------------------------------------------- checked again at every use

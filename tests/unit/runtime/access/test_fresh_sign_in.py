@@ -17,7 +17,7 @@ from direct311.runtime.access.fresh_sign_in import (
     thumbprint_of,
 )
 from direct311.schemas import events as ev
-from tests.support.disclosures import CLIENT, ISSUER, Provider, provider_key
+from tests.support.disclosures import CLIENT, ISSUER, InMemorySeenKeys, Provider, provider_key
 from tests.support.runtime import NOW
 
 pytestmark = pytest.mark.anyio
@@ -173,11 +173,11 @@ def test_what_is_no_key_is_refused_without_being_shown(
 
 async def test_on_receipt_the_provider_must_publish_the_key(provider: Provider) -> None:
     approval = provider.approval("carla", NONCE, NOW)
-    found = await APPROVALS.check_on_receipt(approval, NONCE, provider)
+    found = await APPROVALS.check_on_receipt(approval, NONCE, provider, InMemorySeenKeys(), NOW)
     assert found == thumbprint_of(approval.key)
     provider.published = [provider_key("idp-2")]
     with pytest.raises(ApprovalError, match="does not publish"):
-        await APPROVALS.check_on_receipt(approval, NONCE, provider)
+        await APPROVALS.check_on_receipt(approval, NONCE, provider, InMemorySeenKeys(), NOW)
     # Years later, offline, it is still the approval that it was.
     APPROVALS.check(approval, NONCE)
 
@@ -187,7 +187,7 @@ async def test_a_forger_with_a_key_of_their_own_approves_nothing(provider: Provi
     forged = forger.approval("carla", NONCE, NOW)
     APPROVALS.check(forged, NONCE)
     with pytest.raises(ApprovalError, match="does not publish"):
-        await APPROVALS.check_on_receipt(forged, NONCE, provider)
+        await APPROVALS.check_on_receipt(forged, NONCE, provider, InMemorySeenKeys(), NOW)
 
 
 async def test_an_id_token_becomes_an_approval_with_the_key_that_signed_it(

@@ -24,13 +24,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from direct311.redaction import redact_announced, redact_reference
 from direct311.runtime.access.disclosures import Disclosures
 from direct311.runtime.access.exemptions import Exemptions, load_exemptions
-from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.fresh_sign_in import LOOKED, Approvals
 from direct311.runtime.access.identity import Authenticator, Issuer, Tokens
 from direct311.runtime.access.in_force import InForce
 from direct311.runtime.access.kept_disclosures import MongoKeptDisclosures
 from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.links import Links
 from direct311.runtime.access.producers import MongoProducers
+from direct311.runtime.access.provider_keys import MongoSeenKeys, Watching
 from direct311.runtime.access.refusals import RefusalLimits
 from direct311.runtime.access.rules import AccessPolicy, load_access_policy
 from direct311.runtime.access.services import Services
@@ -105,6 +106,7 @@ class Resources:
     busy_file: BusyFile
     readiness: Readiness = field(default_factory=Readiness)
     consumers: list[Consumer] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
 
     @classmethod
     def open(cls, service: str, settings: ServiceSettings) -> "Resources":
@@ -190,7 +192,7 @@ class Resources:
     def disclosures(self) -> tuple[Disclosures, Step]:
         """What this owner of sealed data keeps about disclosure cases, fed by consumers of its own:
         while the identity provider does not answer, grants wait and their ends do not. Also the
-        step that prepares the database.
+        step that prepares the database. A loop notes which keys the provider publishes.
 
         :raises ApprovalError: the principals file names a service as the client for approvals.
         """
@@ -198,7 +200,10 @@ class Resources:
             self.database["disclosures"], self.database["disclosure_searches"]
         )
         approvals = Approvals.from_file(self.settings.principals_file, self.settings.issuer_url)
-        found = Disclosures(kept, self.principals, approvals, self.issuer, self.clock)
+        seen = MongoSeenKeys(self.database["provider_keys"])
+        found = Disclosures(kept, self.principals, approvals, self.issuer, seen, self.clock)
+        watching = Watching(self.issuer, seen, self.clock)
+        self.loops.append(Loop("provider keys", LOOKED, watching.look, None, self.clock))
         group = f"{self.service}.disclosures"
         self.consumer(("disclosure",), found.take, group=group)
         ends = f"{self.service}.grant-ends"
@@ -355,7 +360,7 @@ async def running(
     await _patiently(lambda: kafka.start(resources.broker), "broker")
     for relay in relays:
         relay.start()
-    loops = [*loops, _bookkeeping(resources)]
+    loops = [*loops, *resources.loops, _bookkeeping(resources)]
     tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in loops]
     _log.info("process.started", instance=resources.instance)
     try:

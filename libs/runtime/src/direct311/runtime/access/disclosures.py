@@ -20,6 +20,7 @@ from direct311.runtime.access.fresh_sign_in import (
     ApprovalError,
     Approvals,
     ProviderKeys,
+    SeenKeys,
     nonce_of,
     thumbprint_of,
 )
@@ -128,12 +129,14 @@ class Disclosures:
         principals: Principals,
         approvals: Approvals | None,
         provider: ProviderKeys,
+        seen: SeenKeys,
         clock: Clock,
     ) -> None:
         self._kept = kept
         self._principals = principals
         self._approvals = approvals
         self._provider = provider
+        self._seen = seen
         self._clock = clock
 
     async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
@@ -270,7 +273,10 @@ class Disclosures:
         else:
             return disclosure
         keys = [
-            await approvals.check_on_receipt(each, nonce, self._provider) for each in data.approvals
+            await approvals.check_on_receipt(
+                each, nonce, self._provider, self._seen, kept.received_at
+            )
+            for each in data.approvals
         ]
         return disclosure.checked_with(keys)
 

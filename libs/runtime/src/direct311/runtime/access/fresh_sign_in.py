@@ -5,7 +5,8 @@ over cannot approve anything in a person's name. Fresh means that the person sig
 minutes before the approval. Whoever receives an approval checks it with the keys that the provider
 publishes then, and keeps the key; from then on the approval is checked offline with the kept key,
 also years after the provider retired it. A key that the provider no longer publishes approves
-nothing new.
+nothing new. What somebody approved while it was published still counts when it arrives after that,
+for as long as an event may be on its way.
 """
 
 import hmac
@@ -27,12 +28,17 @@ from direct311.runtime.access.links import MALFORMED
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.persons import is_identifier
 from direct311.schemas import events as ev
+from direct311.verifier.event import DELIVERY_LIMIT
 
 FRESH = timedelta(minutes=5)
 """How long after a sign-in it still approves something."""
 
 SKEW = timedelta(seconds=30)
 """How far the clocks of the provider and of a service may differ."""
+
+LOOKED = timedelta(minutes=5)
+"""How often a service looks which keys the provider publishes. A key may have been published for so
+long after the service last saw it."""
 
 _FORM = b"direct311-fresh-sign-in-v1"
 _LARGEST = 2**53 - 1
@@ -59,6 +65,14 @@ class ProviderKeys(Protocol):
 
         :raises TransientError: it has not answered since.
         """
+        ...
+
+
+class SeenKeys(Protocol):
+    """Which of the provider's keys this service has seen published."""
+
+    async def last_seen(self, thumbprint: str) -> datetime | None:
+        """When it last saw the key with this thumbprint; `None` if never."""
         ...
 
 
@@ -165,13 +179,20 @@ class Approvals:
             raise ApprovalError("its ID token had expired")
 
     async def check_on_receipt(
-        self, approval: ev.Approval, nonce: str, provider: ProviderKeys
+        self,
+        approval: ev.Approval,
+        nonce: str,
+        provider: ProviderKeys,
+        seen: SeenKeys,
+        now: datetime,
     ) -> str:
-        """Check an approval that has just arrived: also, that the provider publishes the key now.
-        Returns the key's thumbprint (RFC 7638).
+        """Check an approval that has just arrived: also, that the provider publishes the key now,
+        or published it when the approval was given. Returns the key's thumbprint (RFC 7638).
 
         A key that is not among those known here may be new. Whether the provider publishes it is
-        only certain once it has been asked after the approval arrived.
+        only certain once it has been asked after the approval arrived. If it does not, the key may
+        have been retired since: it counts for what was approved while this service saw it, and for
+        14 days, as a retired key of a service does (decision 12).
 
         :raises ApprovalError: as in `check`, or the key is not one of the provider's.
         :raises TransientError: the provider has never answered, or not since the approval arrived
@@ -183,6 +204,13 @@ class Approvals:
         if _has(await provider.keys(), thumbprint):
             return thumbprint
         if _has(await provider.keys_after(arrived), thumbprint):
+            return thumbprint
+        last = await seen.last_seen(thumbprint)
+        if (
+            last is not None
+            and approval.approved_at <= last + LOOKED + SKEW
+            and now <= last + DELIVERY_LIMIT
+        ):
             return thumbprint
         raise ApprovalError("signed with a key that the identity provider does not publish")
 

@@ -8,12 +8,13 @@ from typing import Annotated, NamedTuple
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.cli.screen import Screen
+from direct311.cli.screen import Screen, columns
 from direct311.runtime.access import exemptions, rules
 from direct311.runtime.access.approvals import NotApprovedError, approve
 from direct311.runtime.access.exemptions import load_exemptions
 from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.datafile import DataFileError
+from direct311.runtime.unconfirmed import unconfirmed_in
 from direct311.verifier.note import NoteError, Signer
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -75,6 +76,31 @@ def check(
         raise typer.Exit(1) from None
     by = f", approved by {', '.join(found.approved_by)}" if found.approved_by else ""
     console.print(f"{path.name} is valid: {found.version}, SHA-256 {found.sha256}{by}")
+
+
+@app.command("unconfirmed")
+def list_unconfirmed(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="data files"),
+    ],
+) -> None:
+    """What counsel or a reader of the law has still to confirm in these files. Exit code 1 if there
+    is anything."""
+    table = columns("file", "entry", "law", "mark", whole=("entry",))
+    for path in paths:
+        try:
+            marked = unconfirmed_in(path)
+        except DataFileError as error:
+            errors.print(str(error), style="red")
+            raise typer.Exit(2) from None
+        for each in marked:
+            table.add_row(path.name, each.entry, each.citation, each.mark)
+    if not table.row_count:
+        console.print("Everything is confirmed.")
+        return
+    console.print(table)
+    raise typer.Exit(1)
 
 
 class _Loaded(NamedTuple):

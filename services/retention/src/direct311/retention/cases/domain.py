@@ -704,7 +704,8 @@ class CaseFile(RecordState):
 
 
 class KindRules(Model, extra="forbid"):
-    """How cases of one kind are kept; see `data/cases.yaml`."""
+    """How cases of one kind are kept; see `data/cases.yaml`. `exempt_confirmed`: counsel has
+    confirmed that such a case is exempt. Until then it is all the same: a mistake can be mended."""
 
     kind: CaseKind
     citation: str
@@ -715,6 +716,7 @@ class KindRules(Model, extra="forbid"):
     searches: tuple[Code, ...] = ()
     exempt_days: int | None = None
     exempt_code: Code | None = None
+    exempt_confirmed: bool = True
     deniers: tuple[str, ...] = ()
     exemption_deniers: tuple[str, ...] = ()
 

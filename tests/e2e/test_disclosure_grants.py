@@ -264,14 +264,14 @@ async def test_an_approval_with_a_key_that_the_provider_has_retired_since(
     retired = Provider(county.known.issuer, county.known.approval_client)
     grant = case.grant()
     approval = retired.approval(case.approver, nonce_of_grant(grant), datetime.now(UTC))
+    gone = thumbprint_of(approval.key)
     with county.database() as databases:
         for owner in owners:
             kept = databases[owner]["provider_keys"]
             assert {each["_id"] for each in kept.find()} >= {
                 thumbprint_of(each) for each in published
             }
-            seen = {"_id": thumbprint_of(approval.key), "last_seen": datetime.now(UTC)}
-            kept.insert_one(seen)
+            kept.insert_one({"_id": gone, "last_seen": datetime.now(UTC)})
         try:
             await case.approved(grant, approval)
 
@@ -281,7 +281,7 @@ async def test_an_approval_with_a_key_that_the_provider_has_retired_since(
             await until(opened, "the grant is in effect")
         finally:
             for owner in owners:
-                databases[owner]["provider_keys"].delete_one({"_id": seen["_id"]})
+                databases[owner]["provider_keys"].delete_one({"_id": gone})
     later = case.grant(grant_id=str(uuid4()), fields=("email",))
     late = retired.approval(case.approver, nonce_of_grant(later), datetime.now(UTC))
     letters = len(await county.messages("deadletters.intake"))

@@ -63,6 +63,17 @@ def test_the_liaison_opens_what_a_law_enforcement_case_names() -> None:
     assert decide(facts=facts).rule_id == "refused:grant_kind"
 
 
+@pytest.mark.policy("P18")
+@pytest.mark.parametrize("role", ["counsel", "records_officer"])
+def test_who_releases_a_law_enforcement_case_opens_what_a_grant_for_them_names(role: str) -> None:
+    facts = under(kind="law_enforcement")
+    named = Caller("ned", (role,))
+    assert decide(caller=named, purpose="law_enforcement", facts=facts).allowed
+    other = Caller("olga", (role,))
+    refused = decide(caller=other, purpose="law_enforcement", facts=facts)
+    assert refused.rule_id == "refused:disclosure_case"
+
+
 @pytest.mark.parametrize("reference", ["case-1", "CASE-1", " case-1 "])
 def test_the_case_is_named_by_its_number(reference: str) -> None:
     assert decide(reference=reference).allowed

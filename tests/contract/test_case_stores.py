@@ -170,6 +170,18 @@ async def test_documents_go_in_every_version_and_no_other_cases_with_them(stores
     assert await stores.documents.get(other, "one") == b"other"
 
 
+async def test_what_is_named_alike_is_removed_without_the_rest(stores: Stores) -> None:
+    case_id = new_id()
+    for name in ("build/1/000001", "build/1/000002", "build/12/000001"):
+        await stores.documents.put(case_id, name, b"piece")
+    await stores.documents.remove(case_id, "build/1/")
+    await stores.documents.remove(case_id, "build/1/")
+    with pytest.raises(MissingObjectError):
+        await stores.documents.get(case_id, "build/1/000002")
+    assert await stores.documents.get(case_id, "build/12/000001") == b"piece"
+    assert await stores.documents.remove_all(case_id) == (1, 5)
+
+
 # ---------------------------------------------------------------- what open cases stop
 
 

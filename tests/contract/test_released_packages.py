@@ -93,7 +93,8 @@ async def test_each_released_package_comes_whole_and_the_newest_without_a_number
     for number, wanted in ((1, 1), (2, 2), (None, 2)):
         found = await desk.calls.fetch(desk.token, number)
         assert (found.sha256, found.number, found.of) == (desk.hashes[wanted - 1], wanted, 2)
-        assert sha256(found.content).hexdigest() == found.sha256
+        content = b"".join([piece async for piece in found.content])
+        assert (sha256(content).hexdigest(), len(content)) == (found.sha256, found.size)
 
 
 async def test_a_wrong_token_a_missing_package_and_a_desk_that_is_away_are_told_apart(

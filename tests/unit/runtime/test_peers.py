@@ -1,7 +1,7 @@
 """Calls to others: an answer that is not as it should be is an `HttpError`, and nothing else."""
 
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import httpx
 import pytest
@@ -32,6 +32,11 @@ def answering(answer: httpx.Response) -> HttpClient:
     return HttpClient(transport=httpx.MockTransport(lambda request: answer))
 
 
+async def received(http: HttpClient) -> tuple[Mapping[str, str], bytes]:
+    async with http.post_for_pieces("http://a", {}, seconds=5) as answer:
+        return answer.headers, b"".join([piece async for piece in answer.pieces])
+
+
 Call = Callable[[HttpClient], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "get_json": lambda http: http.get_json("http://a"),
@@ -39,7 +44,7 @@ CALLS: dict[str, Call] = {
     "post_form": lambda http: http.post_form("http://a", {}),
     "post_multipart": lambda http: http.post_multipart("http://a", []),
     "post_bytes": lambda http: http.post_bytes("http://a", b"", most=200_000),
-    "post_for_bytes": lambda http: http.post_for_bytes("http://a", {}, most=200_000, seconds=5),
+    "post_for_pieces": lambda http: received(http),
     "post_stream": lambda http: http.post_stream("http://a", {}, bytearray().extend),
 }
 
@@ -90,22 +95,38 @@ async def test_a_packed_answer_is_not_unpacked() -> None:
     assert asked == ["identity"]
 
 
-async def test_an_answer_with_its_headers_is_bounded_and_never_unpacked() -> None:
+async def test_an_answer_that_comes_in_pieces_is_never_unpacked_and_may_break_off() -> None:
     found = httpx.Response(200, headers={"X-Name": "a"}, content=5_000 * b"x")
-    http = answering(found)
-    headers, content = await http.post_for_bytes("http://a", {}, most=5_000, seconds=5)
+    headers, content = await received(answering(found))
     assert (headers["x-name"], content) == ("a", 5_000 * b"x")
-    body = Endless()
-    with pytest.raises(HttpError) as raised:
-        await answering(httpx.Response(200, stream=body)).post_for_bytes(
-            "http://a", {}, most=5_000, seconds=5
-        )
-    assert (raised.value.status, body.sent, body.closed) == (200, 6, True)
     packed = httpx.ByteStream(gzip.compress(100 * b"x"))
     answer = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=packed)
     with pytest.raises(HttpError):
-        await answering(answer).post_for_bytes("http://a", {}, most=5_000, seconds=5)
+        await received(answering(answer))
     waiting = httpx.Response(503, headers={"Retry-After": "7"})
     with pytest.raises(HttpError) as raised:
-        await answering(waiting).post_for_bytes("http://a", {}, most=5_000, seconds=5)
+        await received(answering(waiting))
     assert raised.value.retry_after == 7
+
+    class Torn(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"first"
+            raise httpx.RemoteProtocolError("torn")
+
+    with pytest.raises(HttpError) as raised:
+        await received(answering(httpx.Response(200, stream=Torn())))
+    assert raised.value.status is None
+
+
+async def test_an_answer_in_pieces_is_closed_by_leaving_it_and_a_refusal_is_not_read_on() -> None:
+    body = Endless()
+    async with answering(httpx.Response(200, stream=body)).post_for_pieces(
+        "http://a", {}, seconds=5
+    ) as answer:
+        assert await anext(answer.pieces) == 1_000 * b"x"
+    assert (body.sent, body.closed) == (1, True)
+    body = Endless()
+    with pytest.raises(HttpError) as raised:
+        await received(answering(httpx.Response(409, stream=body)))
+    assert (raised.value.status, raised.value.problem, body.closed) == (409, None, True)
+    assert body.sent < 100

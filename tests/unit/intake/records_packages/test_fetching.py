@@ -1,5 +1,6 @@
 """The gateway hands a released package to whoever has the token, and keeps nothing of it."""
 
+from collections.abc import AsyncGenerator
 from hashlib import sha256
 
 import pytest
@@ -14,7 +15,7 @@ from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import RefusedError
 from tests.support.intake import IntakeUnderTest
 from tests.support.quotas import InMemoryCounts
-from tests.support.records_packages import InMemoryReleasedPackages
+from tests.support.records_packages import InMemoryReleasedPackages, arriving, released
 
 PATH = "/v1/records-requests/package"
 BYTES = b"PK\x03\x04 canary package"
@@ -88,12 +89,42 @@ def test_while_the_desk_is_away_the_answer_says_when_to_try_again(gateway: Gatew
 
 
 @pytest.mark.anyio
-async def test_bytes_of_another_hash_are_not_handed_on() -> None:
+@pytest.mark.parametrize("pieces", [[BYTES[:-1]], [BYTES[:9], BYTES[9:-1] + b"?"], []])
+async def test_bytes_of_another_hash_are_not_handed_on_whole(pieces: list[bytes]) -> None:
     class Torn(InMemoryReleasedPackages):
         async def fetch(self, token: str, number: int | None) -> ReleasedPackage:
-            return ReleasedPackage(HASH, BYTES[:-1], 1, 1)
+            return ReleasedPackage(HASH, len(BYTES), arriving(pieces), 1, 1)
+
+    got: list[bytes] = []
+
+    async def fetched() -> None:
+        found = await FetchRecords(Torn({}))("good", None)
+        got.extend([piece async for piece in found.content])
 
     with pytest.raises(RefusedError) as refused:
-        await FetchRecords(Torn({}))("good", None)
+        await fetched()
     assert refused.value.code == "case_desk_unavailable"
-    assert "canary" not in repr(ReleasedPackage(HASH, BYTES, 1, 1))
+    # The last piece is held back until the hash is known, so nothing arrives whole.
+    assert got == []
+    assert "canary" not in repr(released(BYTES))
+
+
+@pytest.mark.anyio
+async def test_who_hears_no_more_of_a_package_closes_the_call_to_the_desk() -> None:
+    closed: list[bool] = []
+
+    async def endless() -> AsyncGenerator[bytes]:
+        try:
+            while True:
+                yield b"piece"
+        finally:
+            closed.append(True)
+
+    class Endless(InMemoryReleasedPackages):
+        async def fetch(self, token: str, number: int | None) -> ReleasedPackage:
+            return ReleasedPackage(HASH, 1 << 40, endless(), 1, 1)
+
+    found = await FetchRecords(Endless({}))("good", None)
+    assert await anext(found.content) == b"piece"
+    await found.content.aclose()
+    assert closed == [True]

@@ -77,6 +77,10 @@ class InMemoryDocuments:
         except KeyError:
             raise MissingObjectError("no such object") from None
 
+    async def remove(self, case_id: str, name: str) -> None:
+        for key in [key for key in self.versions if key[0] == case_id and key[1].startswith(name)]:
+            del self.versions[key]
+
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         gone = [key for key in self.versions if key[0] == case_id]
         removed = [version for key in gone for version in self.versions.pop(key)]

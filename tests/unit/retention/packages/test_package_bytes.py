@@ -27,6 +27,7 @@ from direct311.retention.packages.domain.letter import (
     letter_problems,
 )
 from direct311.retention.packages.domain.parts import RecordPart, Rendering, marks_agree
+from direct311.retention.packages.domain.zip_form import MOST_ENTRIES, TooLargeError, Zip
 from direct311.verifier.note import Note, VerifierKey
 from tests.support.record_owners import CITATION, MARK, job, record
 
@@ -67,7 +68,7 @@ def content(parts: list[RecordPart]) -> PackageContent:
 
 
 def built(parts: list[RecordPart] | None = None) -> bytes:
-    return package(content(parts or [part(number) for number in range(4)]))
+    return b"".join(package(content(parts or [part(number) for number in range(4)])))
 
 
 def entries(archive: bytes) -> Mapping[str, bytes]:
@@ -110,6 +111,31 @@ def test_a_package_is_as_it_was_when_its_format_was_decided() -> None:
         if not name.endswith(".pdf") and name not in ("tagmanifest-sha256.txt", "tagmanifest.note")
     )
     assert sha256(listed.encode()).hexdigest() == GOLDEN
+
+
+def test_the_bytes_are_those_that_the_standard_library_writes() -> None:
+    """Packages were written with it before they were written piece by piece."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, each in entries(built()).items():
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, each, compresslevel=9)
+    assert made.getvalue() == built()
+
+
+def test_a_package_that_its_form_cannot_have_is_not_written() -> None:
+    archive = Zip()
+    archive.stored("data/media/one", 0, 3 << 30)
+    with pytest.raises(TooLargeError):
+        archive.stored("data/media/two", 0, 1 << 30)
+    archive = Zip()
+    for number in range(MOST_ENTRIES):
+        archive.stored(f"data/media/{number}", 0, 0)
+    with pytest.raises(TooLargeError):
+        archive.stored("data/media/last", 0, 0)
 
 
 def test_another_decision_gives_another_package() -> None:

@@ -96,7 +96,7 @@ def package_of(records: Sequence[MadeRecord], **more: bytes | str) -> bytes:
 
 
 def found(package: bytes, *values: WithheldValue) -> Sequence[FoundLeak]:
-    return leaks_in(package, KEY, fingerprints(KEY, values))
+    return leaks_in(io.BytesIO(package), KEY, fingerprints(KEY, values))
 
 
 PLACES: dict[str, Callable[[str, str], dict[str, bytes | str]]] = {

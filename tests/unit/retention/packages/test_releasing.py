@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256 as sha256_of
 from typing import Any
 
@@ -15,12 +16,15 @@ from starlette.testclient import TestClient
 
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.packages.api import public_router, router
-from direct311.retention.packages.handlers import collecting, releasing
+from direct311.retention.packages.handlers import building, collecting, releasing, seen
+from direct311.retention.packages.handlers.releasing import FetchedPackage
 from direct311.runtime.access.disclosures import nonce_of_grant, nonce_of_package
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
-from direct311.schemas import Event, decode
+from direct311.runtime.vault.pieces import PieceReader, PieceWriter
+from direct311.runtime.vault.vault import VaultError
+from direct311.schemas import Event, decode, replaced
 from direct311.schemas import events as ev
 from direct311.schemas.claims import overreach
 from direct311.schemas.model import Model
@@ -56,6 +60,16 @@ def entries(archive: bytes) -> dict[str, bytes]:
         return {name: found.read(name) for name in found.namelist()}
 
 
+async def read(found: FetchedPackage) -> bytes:
+    return b"".join([piece async for piece in found.content])
+
+
+def builds(desk: PackagingDesk) -> set[str]:
+    """Under which names packages are in the store."""
+    names = (name for _, name in desk.documents.versions if "/build/" in name)
+    return {name.rpartition("/")[0] for name in names}
+
+
 # ---------------------------------------------------------------- from collection to release
 
 
@@ -74,8 +88,10 @@ async def test_a_package_is_built_approved_by_others_and_released(desk: Packagin
     await desk.releasing.release(CARLA, case_id, sha256)
     assert desk.file(case_id).state == "released"
     fetched = await desk.releasing.fetch_by_token(INTAKE, desk.token)
-    assert (fetched.sha256, sha256_of(fetched.content).hexdigest()) == (sha256, sha256)
-    found = entries(fetched.content)
+    content = await read(fetched)
+    assert (fetched.sha256, sha256_of(content).hexdigest()) == (sha256, sha256)
+    assert fetched.size == len(content)
+    found = entries(content)
     assert [name for name in found if name.startswith("data/records/")] == [
         f"data/records/record-000{number}.json" for number in range(3)
     ]
@@ -280,7 +296,7 @@ async def test_a_partial_release_goes_back_to_collecting_and_the_rest_follows(
         (second, 2, 2),
     ]
     names = [
-        [name for name in entries(each.content) if name.startswith("data/records/")]
+        [name for name in entries(await read(each)) if name.startswith("data/records/")]
         for each in fetched[:2]
     ]
     assert names == [
@@ -327,7 +343,7 @@ async def test_nobody_fetches_what_was_not_released(desk: PackagingDesk) -> None
     # Those who approve it read it first.
     for by in (CARLA, OLGA, COLE):
         found = await desk.releasing.fetch(by, case_id, sha256)
-        assert sha256_of(found.content).hexdigest() == sha256
+        assert sha256_of(await read(found)).hexdigest() == sha256
     await refused("unknown_case", desk.releasing.fetch(Caller("a", ("agent",)), case_id, sha256))
 
 
@@ -376,7 +392,7 @@ async def test_only_what_may_go_out_is_taken_from_an_owners_answer(desk: Packagi
     desk.owners.records["record-0001"] = answer
     await desk.releasing.release(CARLA, case_id, await desk.approved(case_id))
     fetched = await desk.releasing.fetch_by_token(INTAKE, desk.token)
-    found = entries(fetched.content)
+    found = entries(await read(fetched))
     assert b"The bridge near" in found["data/records/record-0001.json"]
     assert not any(b"canary" in content for content in found.values())
 
@@ -390,7 +406,10 @@ async def test_a_kill_before_the_case_file_is_written_builds_the_same_package(
     case_id = await desk.granted(3)
     await desk.collected(case_id)
 
-    async def killed(*_: object) -> None:
+    lost: list[CaseFile] = []
+
+    async def killed(writes: Any) -> None:
+        lost.extend(write.state for write in writes)
         raise KilledError
 
     with monkeypatch.context() as patched:
@@ -398,9 +417,11 @@ async def test_a_kill_before_the_case_file_is_written_builds_the_same_package(
         with pytest.raises(KilledError):
             await desk.built(case_id)
     assert desk.file(case_id).packages.packages == ()
-    (sealed,) = [name for _, name in desk.documents.versions if "/package/" in name]
+    (never_named,) = builds(desk)
     sha256 = await desk.built(case_id)
-    assert sealed.endswith(sha256)
+    (package,) = desk.file(case_id).packages.packages
+    assert [each.packages.packages[0].sha256 for each in lost] == [sha256]
+    assert builds(desk) == {never_named, package.sealed_name}
     for by in (OLGA, COLE):
         with monkeypatch.context() as patched:
             patched.setattr(desk.files, "commit", killed)
@@ -418,6 +439,60 @@ async def test_a_kill_before_the_case_file_is_written_builds_the_same_package(
         await desk.releasing.release(CARLA, case_id, sha256)
     names = [each.name for each in desk.files.said(case_id)]
     assert names.count("disclosure.released") == 1
+
+
+async def test_a_package_of_which_a_piece_is_gone_or_was_moved_is_not_handed_out(
+    desk: PackagingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "PieceWriter", partial(PieceWriter, piece=5_000))
+    monkeypatch.setattr(seen, "PieceReader", partial(PieceReader, piece=5_000))
+    case_id = await desk.granted(2)
+    sha256 = await desk.approved(case_id)
+    content = await read(await desk.releasing.fetch(OLGA, case_id, sha256))
+    assert sha256_of(content).hexdigest() == sha256
+    pieces = {key: each for key, each in desk.documents.versions.items() if "/build/" in key[1]}
+    assert len(pieces) == -(-len(content) // 5_000)
+    first, second, *_, last = pieces
+    for name, instead in ((second, last), (last, second), (first, second)):
+        desk.documents.versions |= pieces | {name: pieces[instead]}
+        with pytest.raises(VaultError):
+            await read(await desk.releasing.fetch(OLGA, case_id, sha256))
+    desk.documents.versions |= pieces
+    del desk.documents.versions[first]
+    await refused("not_readable", desk.releasing.fetch(OLGA, case_id, sha256))
+
+
+async def test_a_package_that_was_sealed_as_a_whole_can_still_be_fetched(
+    desk: PackagingDesk,
+) -> None:
+    """Packages were sealed so before there were pieces."""
+    case_id = await desk.granted(2)
+    await desk.collected(case_id)
+    sha256 = await desk.built(case_id)
+    content = await read(await desk.releasing.fetch(OLGA, case_id, sha256))
+    state = desk.file(case_id)
+    older = replaced(state.packages.packages[0], build=None)
+    async with seen.unlocked(desk.work, CARLA, state, "seal", "POST /test", ("custodian",)) as key:
+        sealed = key.seal(older.sealed_name, content)
+    await desk.documents.put(case_id, older.sealed_name, sealed)
+    unlocking = seen.unlocked(desk.work, OLGA, state, "export", "GET /test", ("records_officer",))
+    found = await seen.opened(desk.documents, unlocking, state, older)
+    assert b"".join([piece async for piece in found]) == content
+
+
+async def test_a_build_that_comes_to_nothing_leaves_nothing_in_the_store(
+    desk: PackagingDesk,
+) -> None:
+    case_id = await desk.granted(2)
+    await desk.collected(case_id)
+    sha256 = await desk.built(case_id)
+    kept = builds(desk)
+    # The same again changes nothing, so what was approved stays approved.
+    assert await desk.built(case_id) == sha256
+    assert builds(desk) == kept
+    desk.owners.withheld["record-0001"] = [("name", "The bridge near")]
+    await refused("leak", desk.built(case_id))
+    assert builds(desk) == kept
 
 
 async def test_a_release_and_its_event_are_one_write(

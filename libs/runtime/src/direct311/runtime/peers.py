@@ -2,7 +2,9 @@
 
 import json
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -44,6 +46,18 @@ class HttpError(RuntimeFaultError):
         self.problem = problem
         self.retry_after = retry_after
         self.unsure = not unsent and (status is None or status >= _SERVER_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer while it is received: its headers, with names in lower case, and its bytes piece by
+    piece. Reading them raises `HttpError` if the answer breaks off."""
+
+    headers: Mapping[str, str]
+    pieces: AsyncIterator[bytes]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
 class HttpClient:
@@ -143,33 +157,32 @@ class HttpClient:
             raise HttpError(answer.status_code, _parsed(read or b""))
         return read
 
-    async def post_for_bytes(
+    @asynccontextmanager
+    async def post_for_pieces(
         self,
         url: str,
         body: object,
         headers: Mapping[str, str] | None = None,
         *,
-        most: int,
         seconds: float,
-    ) -> tuple[Mapping[str, str], bytes]:
-        """The headers of an answer, with names in lower case, and its bytes. Stops reading after
-        `most` bytes, and waits up to `seconds` for each part.
+    ) -> AsyncIterator[Streamed]:
+        """An answer of any size, which is read inside the block and is never whole in memory. Waits
+        up to `seconds` for each part.
 
-        :raises HttpError: no answer, an incomplete, longer or compressed answer, or not a 2xx.
+        :raises HttpError: no answer, a compressed answer, or not a 2xx.
         """
         plain = {**(headers or {}), "Accept-Encoding": "identity"}
         try:
-            async with self._client.stream(
+            asking = self._client.build_request(
                 "POST", url, json=body, headers=plain, timeout=seconds
-            ) as answer:
-                read = await _at_most(most, answer)
+            )
+            answer = await self._client.send(asking, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
-        if read is None or not answer.is_success:
-            wait = answer.headers.get("retry-after", "")
-            after = int(wait) if wait.isascii() and wait.isdigit() else None
-            raise HttpError(answer.status_code, _parsed(read or b""), after)
-        return dict(answer.headers), read
+        async with aclosing(answer):
+            if not answer.is_success or "content-encoding" in answer.headers:
+                raise HttpError(answer.status_code, *await _refusal(answer))
+            yield Streamed(dict(answer.headers), _pieces(answer))
 
     async def post_stream(
         self,
@@ -223,6 +236,27 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+_LARGEST_PROBLEM = 64 * 1024
+
+
+async def _refusal(answer: httpx.Response) -> tuple[Any, int | None]:
+    """What an answer that is no success says: its problem, and in how many seconds to try again."""
+    try:
+        read = await _at_most(_LARGEST_PROBLEM, answer)
+    except httpx.HTTPError:
+        read = None
+    wait = answer.headers.get("retry-after", "")
+    return _parsed(read or b""), int(wait) if wait.isascii() and wait.isdigit() else None
+
+
+async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_bytes():
+            yield piece
+    except httpx.HTTPError:
+        raise HttpError(None) from None
 
 
 async def _at_most(most: int, answer: httpx.Response) -> bytes | None:
@@ -284,16 +318,21 @@ class Peer:
         headers = await self._headers(on_behalf_of)
         return await self._http.post_json(self._url + path, body, headers, seconds=seconds)
 
-    async def fetch(
-        self, path: str, body: object, *, most: int, seconds: float
-    ) -> tuple[Mapping[str, str], bytes]:
-        """The headers of an answer and its bytes, at most so many.
+    @asynccontextmanager
+    async def stream(
+        self, path: str, body: object, *, on_behalf_of: str | None = None, seconds: float
+    ) -> AsyncIterator[Streamed]:
+        """An answer of any size, which is read inside the block. Waits up to `seconds` for each
+        part.
 
-        :raises HttpError: no answer, a longer one, or not a 2xx.
+        :raises HttpError: no answer, or not a 2xx.
+        :raises RefusedError: the provider does not take the person's token.
         :raises TransientError: the provider gives no token.
         """
-        url, headers = self._url + path, await self._headers(None)
-        return await self._http.post_for_bytes(url, body, headers, most=most, seconds=seconds)
+        headers = await self._headers(on_behalf_of)
+        url = self._url + path
+        async with self._http.post_for_pieces(url, body, headers, seconds=seconds) as answer:
+            yield answer
 
     async def _headers(self, on_behalf_of: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {await self._tokens.get()}"}

@@ -1,15 +1,14 @@
 """Fetches released packages from retention's case desk."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from direct311.intake.records_packages.domain import ReleasedPackage
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.peers import HttpError, Peer
+from direct311.runtime.peers import HttpError, Peer, Streamed
 
 PROBLEM: Final = "urn:direct311:problem:"
-LARGEST: Final = 256 * 1024**2
-"""In bytes. The records of a package are texts."""
 LONGEST_ANSWER: Final = 60.0
 """In seconds, for each part of the answer."""
 TRY_AGAIN: Final = 5
@@ -31,22 +30,35 @@ class RetentionPackages:
         question: dict[str, Any] = {"token": token}
         if number is not None:
             question["number"] = number
+        path = "/internal/cases/package"
+        # Leaving this closes the call; the content leaves it when it is read or closed.
+        async with AsyncExitStack() as calling:
+            try:
+                answer = await calling.enter_async_context(
+                    self._retention.stream(path, question, seconds=LONGEST_ANSWER)
+                )
+                return ReleasedPackage(
+                    sha256=answer.headers["x-package-sha256"],
+                    size=int(answer.headers["content-length"]),
+                    number=int(answer.headers["x-package-number"]),
+                    of=int(answer.headers["x-packages"]),
+                    content=_content(answer, calling.pop_all()),
+                )
+            except HttpError as error:
+                code = _code(error.problem)
+                if code in _REFUSALS:
+                    raise RefusedError(code, _REFUSALS[code]) from None
+                raise _away(error.retry_after) from None
+            except (TransientError, KeyError, ValueError):
+                raise _away(None) from None
+
+
+async def _content(answer: Streamed, calling: AsyncExitStack) -> AsyncGenerator[bytes]:
+    async with calling:
         try:
-            headers, content = await self._retention.fetch(
-                "/internal/cases/package", question, most=LARGEST, seconds=LONGEST_ANSWER
-            )
-            return ReleasedPackage(
-                sha256=headers["x-package-sha256"],
-                content=content,
-                number=int(headers["x-package-number"]),
-                of=int(headers["x-packages"]),
-            )
-        except HttpError as error:
-            code = _code(error.problem)
-            if code in _REFUSALS:
-                raise RefusedError(code, _REFUSALS[code]) from None
-            raise _away(error.retry_after) from None
-        except (TransientError, KeyError, ValueError):
+            async for piece in answer.pieces:
+                yield piece
+        except HttpError:
             raise _away(None) from None
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from direct311.intake.clients.api.failed_keys import FailedKeys
@@ -54,11 +55,12 @@ def records_packages_router(fetch: FetchRecords, failed_tokens: FailedKeys) -> A
                     "too_often", "Too many calls without a good token.", retry_after=wait
                 ) from None
             raise
-        return Response(
+        return StreamingResponse(
             found.content,
             media_type="application/zip",
             headers={
                 "Cache-Control": "no-store",
+                "Content-Length": str(found.size),
                 "Content-Disposition": f'attachment; filename="{found.sha256}.zip"',
                 "X-Content-Type-Options": "nosniff",
                 "X-Package-SHA256": found.sha256,

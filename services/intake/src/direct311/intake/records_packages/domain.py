@@ -1,16 +1,18 @@
 """A package of records that was released, as the case desk hands it over."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedPackage:
-    """`sha256`: of the bytes, in hex. `number`: which of the released packages, from 1; `of`: how
-    many there are. It is passed on and kept nowhere here, so the content is not in the
-    representation of this object."""
+    """`sha256`: of the bytes, in hex. `size`: how many bytes, which come piece by piece. `number`:
+    which of the released packages, from 1; `of`: how many there are. It is passed on and kept
+    nowhere here, so the content is not in the representation of this object."""
 
     sha256: str
-    content: bytes
+    size: int
+    content: AsyncGenerator[bytes]
     number: int
     of: int
 

@@ -1,5 +1,8 @@
 """The use case of a requester who fetches the records."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
 from hashlib import sha256
 
 from direct311.intake.records_packages.domain import ReleasedPackage
@@ -8,17 +11,45 @@ from direct311.runtime.errors import RefusedError
 
 
 class FetchRecords:
-    """Hands a released package to whoever has the token of the case."""
+    """Hands a released package to whoever has the token of the case, and holds a piece of it or two
+    in memory."""
 
     def __init__(self, desk: ReleasedPackages) -> None:
         self._desk = desk
 
     async def __call__(self, token: str, number: int | None) -> ReleasedPackage:
-        """:raises RefusedError: no case has this token, no such package was released, or the case
-        desk does not answer with the bytes of the hash that it names."""
+        """The package while it arrives. Its last piece comes only if the bytes are those of the
+        hash; otherwise reading raises `RefusedError`, so that no whole file arrives.
+
+        :raises RefusedError: no case has this token, no such package was released, or the case
+            desk does not answer with the bytes of the hash that it names.
+        """
         found = await self._desk.fetch(token, number)
-        if sha256(found.content).hexdigest() != found.sha256:
-            raise RefusedError(
-                "case_desk_unavailable", "The package did not arrive whole.", retry_after=5
-            )
-        return found
+        reading = _checked(found)
+        # Until here, a refusal is an answer of its own.
+        first = await anext(reading)
+        return replace(found, content=_all_of_it(first, reading))
+
+
+async def _checked(found: ReleasedPackage) -> AsyncGenerator[bytes]:
+    digest, size, held = sha256(), 0, b""
+    async with aclosing(found.content) as content:
+        async for piece in content:
+            if held:
+                yield held
+            digest.update(piece)
+            size += len(piece)
+            held = piece
+    if (digest.hexdigest(), size) != (found.sha256, found.size):
+        raise RefusedError(
+            "case_desk_unavailable", "The package did not arrive whole.", retry_after=5
+        )
+    yield held
+
+
+async def _all_of_it(first: bytes, reading: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    # A requester who goes away closes this, and this closes the call to the case desk.
+    async with aclosing(reading):
+        yield first
+        async for piece in reading:
+            yield piece

@@ -20,6 +20,11 @@ MOST_PACKAGES: Final = 100
 PackageState = Literal["built", "approved", "released", "replaced"]
 
 
+def build_name(build: str) -> str:
+    """Under which name the pieces of a package are sealed. Its hash is not known before."""
+    return f"{PACKAGE}/build/{build}"
+
+
 class CollectedPart(Model):
     """What the owners answered about one record, sealed in the store.
 
@@ -68,7 +73,8 @@ class BuiltPackage(Model):
     """A package, from its building on. `sha256` (hex) and `size` are those of its bytes; that hash
     is what others approve. `built_from`: the version of the case that the person who built it had
     seen. `partial`: not everything was collected yet. `records`, `withheld`: how many records it
-    has, and how many items are withheld in them."""
+    has, and how many items are withheld in them. `build`: under which id its pieces are sealed;
+    `None` for one that was sealed as a whole, under its hash."""
 
     sha256: str
     size: int
@@ -78,6 +84,7 @@ class BuiltPackage(Model):
     partial: bool
     records: int
     withheld: int
+    build: str | None = None
     approvals: tuple[PackageApproval, ...] = ()
     released_by: str | None = None
     released_at: Instant | None = None
@@ -85,6 +92,8 @@ class BuiltPackage(Model):
     @property
     def sealed_name(self) -> str:
         """What binds its ciphertext to it; the key binds the case."""
+        if self.build is not None:
+            return build_name(self.build)
         return f"{PACKAGE}/package/{self.sha256}"
 
     @property

@@ -68,6 +68,9 @@ class StoreDocuments:
     async def get(self, case_id: str, sha256: str) -> bytes:
         return await self._store.get(BUCKET, _folder(case_id) + sha256)
 
+    async def remove(self, case_id: str, name: str) -> None:
+        await self._store.remove_every_version(BUCKET, _folder(case_id) + name)
+
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         return await self._store.remove_every_version(BUCKET, _folder(case_id))
 

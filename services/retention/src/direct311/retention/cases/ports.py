@@ -43,6 +43,11 @@ class SealedDocuments(Protocol):
         """:raises MissingObjectError: it is gone."""
         ...
 
+    async def remove(self, case_id: str, name: str) -> None:
+        """Remove all whose names begin so, in all their versions; does nothing if there are
+        none."""
+        ...
+
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         """Remove all of a case in all their versions; returns how many, and their bytes."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id
@@ -240,11 +241,12 @@ def public_router(releasing: Releasing, caller_of: CallerOf) -> APIRouter:
 
 
 def _zip(found: FetchedPackage) -> Response:
-    return Response(
+    return StreamingResponse(
         found.content,
         media_type="application/zip",
         headers={
             "Cache-Control": "no-store",
+            "Content-Length": str(found.size),
             "Content-Disposition": f'attachment; filename="{found.sha256}.zip"',
             "X-Content-Type-Options": "nosniff",
             "X-Package-SHA256": found.sha256,

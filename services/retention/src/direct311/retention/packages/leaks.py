@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import pikepdf
 
@@ -26,7 +26,7 @@ from direct311.runtime.errors import RuntimeFaultError
 
 LARGEST_ENTRY: Final = 256 * 1024 * 1024
 """The most unpacked bytes of one entry or stream: a larger one is not extracted."""
-LARGEST_PACKAGE: Final = 1024 * 1024 * 1024
+LARGEST_PACKAGE: Final = 4 * 1024 * 1024 * 1024
 """The most unpacked bytes of a package whose text is searched."""
 MOST_DEPTH: Final = 4
 """How deep packages, documents and attachments may lie inside each other."""
@@ -81,10 +81,11 @@ NOT_EXTRACTABLE: Final = "not_extractable"
 
 
 def leaks_in(
-    package: bytes, key: bytes, fingerprints: Iterable[Fingerprint]
+    package: BinaryIO, key: bytes, fingerprints: Iterable[Fingerprint]
 ) -> Sequence[FoundLeak]:
-    """What stops the package; empty if it is clean. `key`: the one of this build, with which the
-    owners made the fingerprints. The same package and fingerprints give the same answer.
+    """What stops the package; empty if it is clean. `package`: a file that can be read and searched
+    here and there; one entry of it is in memory at a time. `key`: the one of this build, with which
+    the owners made the fingerprints. The same package and fingerprints give the same answer.
 
     This takes a second for every 5 MB of text: call it in a thread.
     """
@@ -133,7 +134,7 @@ def extracted(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
     if content.startswith(b"%PDF-") or lower.endswith(".pdf"):
         yield from (Extracted(name, text, record_id) for text in _pdf(content, depth))
     elif zipfile.is_zipfile(io.BytesIO(content)):
-        for entry in _entries(content):
+        for entry in _entries(io.BytesIO(content)):
             yield Extracted(name, _with_words_apart(entry.name), record_id)
             for piece in extracted(entry.name, entry.content(), depth + 1):
                 yield Extracted(name, piece.text, piece.record_id or record_id)
@@ -177,10 +178,10 @@ class _Entry:
         return content
 
 
-def _entries(package: bytes) -> Iterator[_Entry]:
+def _entries(package: BinaryIO) -> Iterator[_Entry]:
     """The files of a zip. What lies outside of them is a file that cannot be searched."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(package))
+        archive = zipfile.ZipFile(package)
         infos = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise NotExtractableError("not a zip") from None
@@ -199,16 +200,19 @@ def _entries(package: bytes) -> Iterator[_Entry]:
 _LOCAL_HEADER: Final = 30
 
 
-def _is_gapless(package: bytes, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]) -> bool:
+def _is_gapless(
+    package: BinaryIO, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]
+) -> bool:
     """Whether the entries follow each other from the first byte to the directory, each with the
     name that the directory has."""
     at = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
-        header = package[at : at + _LOCAL_HEADER]
+        package.seek(at)
+        header = package.read(_LOCAL_HEADER)
         if info.header_offset != at or len(header) < _LOCAL_HEADER:
             return False
         name, extra = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
-        told = package[at + _LOCAL_HEADER : at + _LOCAL_HEADER + name]
+        told = package.read(name)
         if extra or told != info.orig_filename.encode(
             "utf-8" if info.flag_bits & 0x800 else "cp437"
         ):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.packages.domain.letter import LetterFacts
@@ -64,9 +64,10 @@ class Withheld(Protocol):
     under a key that is made for one package and dropped."""
 
     async def leaks(
-        self, package: bytes, case_id: str, record_ids: Sequence[str], authorization: str
+        self, package: BinaryIO, case_id: str, record_ids: Sequence[str], authorization: str
     ) -> Sequence[Leak]:
-        """Where the package has something that is withheld of these records.
+        """Where the package has something that is withheld of these records. It is read in a
+        thread, here and there.
 
         :raises RefusedError: the owner does not answer, or does not accept the person's token.
         """

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from direct311.redaction.leaks import KEY_BYTES, Fingerprint
 from direct311.retention.packages.leaks import leaks_in
@@ -40,7 +40,7 @@ class PeerWithheld:
         self._intake = intake
 
     async def leaks(
-        self, package: bytes, case_id: str, record_ids: Sequence[str], authorization: str
+        self, package: BinaryIO, case_id: str, record_ids: Sequence[str], authorization: str
     ) -> Sequence[Leak]:
         key = secrets.token_bytes(KEY_BYTES)
         fingerprints: list[Fingerprint] = []

@@ -1,20 +1,21 @@
 """The bytes of a package: a BagIt 1.0 bag (RFC 8493) in a zip file.
 
-The same entries give the same bytes: entries are sorted by name, with one time, one mode and one
-compression. So two people can approve a hash, and whoever builds the package again can compare.
+The same entries give the same bytes: entries are sorted by name, each in the form of `zip_form`. So
+two people can approve a hash, and whoever builds the package again can compare. The bytes come
+piece by piece, so that a package is never in memory as a whole.
 """
 
 import csv
 import io
 import json
-import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
 from direct311.retention.packages.domain.parts import RecordPart, canonical
+from direct311.retention.packages.domain.zip_form import Zip
 
 NOTE_FORM: Final = "direct311-package-v1"
 """The first line of the note that retention signs."""
@@ -31,13 +32,6 @@ LOG_COLUMNS: Final = (
     "version",
 )
 """The columns of the exemption log."""
-LEVEL: Final = 9
-"""The level of compression."""
-
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip file can have."""
-_MODE: Final = 0o100644
-_UNIX: Final = 3
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet may take for the beginning of a formula; the last four are full-width."""
 
@@ -59,8 +53,8 @@ class PackageContent:
     sign: Callable[[str], str]
 
 
-def package(content: PackageContent) -> bytes:
-    """The bytes of the package."""
+def package(content: PackageContent) -> Iterator[bytes]:
+    """The bytes of the package, piece by piece."""
     parts = sorted(content.parts, key=lambda each: each.record_id)
     rows = log_rows(parts)
     payload = {
@@ -157,13 +151,8 @@ def cell(value: object) -> str:
     return f"'{value}" if value[:1] in _FORMULA or value.lstrip()[:1] in _FORMULA else value
 
 
-def _zipped(entries: Mapping[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
-        for name in sorted(entries):
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = _UNIX
-            info.external_attr = _MODE << 16
-            archive.writestr(info, entries[name], compresslevel=LEVEL)
-    return file.getvalue()
+def _zipped(entries: Mapping[str, bytes]) -> Iterator[bytes]:
+    archive = Zip()
+    for name in sorted(entries):
+        yield archive.packed(name, entries[name])
+    yield archive.end()

@@ -1,11 +1,18 @@
 """Building: a package of all that was collected and has not gone out."""
 
+import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
-from typing import Final
+from functools import partial
+from typing import BinaryIO, Final, cast
 
-from direct311.retention.case_file.packages import MOST_PACKAGES, BuiltPackage, CollectedPart
+from direct311.retention.case_file.packages import (
+    MOST_PACKAGES,
+    BuiltPackage,
+    CollectedPart,
+    build_name,
+)
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open, check_version
@@ -13,8 +20,9 @@ from direct311.retention.packages.domain.bag import PackageContent, log_rows, pa
 from direct311.retention.packages.domain.case_work import fees, search_log
 from direct311.retention.packages.domain.letter import LetterFacts
 from direct311.retention.packages.domain.parts import RecordPart
+from direct311.retention.packages.domain.zip_form import LARGEST, MOST_ENTRIES, TooLargeError
 from direct311.retention.packages.handlers.collecting import with_counts
-from direct311.retention.packages.handlers.seen import at_desk, unlocked
+from direct311.retention.packages.handlers.seen import at_desk, package_reader, unlocked
 from direct311.retention.packages.ports import (
     IdentifiedRecords,
     Notary,
@@ -22,9 +30,10 @@ from direct311.retention.packages.ports import (
     Withheld,
 )
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.vault.pieces import PieceWriter
 from direct311.runtime.vault.vault import DataKey
 
 OPERATION: Final = "POST /v1/cases/{case_id}/packages"
@@ -88,26 +97,33 @@ class Building:
                 "not_collected", "Some records are not collected. Collect them, or release a part."
             )
         ciphertexts = [await self._ciphertext(case_id, each) for each in pending]
-        async with unlocked(self._work, caller, state, "view", OPERATION, rules.desks) as key:
-            opened = [
-                _opened(key, part, sealed)
-                for part, sealed in zip(pending, ciphertexts, strict=True)
-            ]
-            content = self._content(state, pending, opened, partial=bool(remaining))
-            plain = package(content)
-            await self._check_leaks(plain, case_id, pending, authorization)
-            built = BuiltPackage(
-                sha256=sha256(plain).hexdigest(),
-                size=len(plain),
-                built_by=caller.sub,
-                built_at=self._work.clock.now(),
-                built_from=version,
-                partial=bool(remaining),
-                records=len(pending),
-                withheld=sum(each.withheld for each in pending),
-            )
-            ciphertext = key.seal(built.sealed_name, plain)
-        await self._sealed.put(case_id, built.sealed_name, ciphertext)
+        build = self._work.ids.new()
+        try:
+            async with unlocked(self._work, caller, state, "view", OPERATION, rules.desks) as key:
+                parts = [
+                    _opened(key, part, sealed)
+                    for part, sealed in zip(pending, ciphertexts, strict=True)
+                ]
+                content = self._content(state, pending, parts, partial=bool(remaining))
+                written = await self._written(key, case_id, build_name(build), content)
+                reader = package_reader(self._sealed, key, case_id, build_name(build), written.size)
+                await self._check_leaks(
+                    cast("BinaryIO", reader.file()), case_id, pending, authorization
+                )
+        except Exception:
+            await self._dropped(case_id, build)
+            raise
+        built = BuiltPackage(
+            sha256=written.sha256,
+            size=written.size,
+            built_by=caller.sub,
+            built_at=self._work.clock.now(),
+            built_from=version,
+            partial=bool(remaining),
+            records=len(pending),
+            withheld=sum(each.withheld for each in pending),
+            build=build,
+        )
 
         async def decide(current: CaseFile) -> Changed:
             self._check(current, version)
@@ -123,11 +139,44 @@ class Building:
             counts = {**step.counts, "records": built.records, "withheld": built.withheld}
             return Change(after, (Outgoing(with_counts(step, counts, {"package": built.sha256})),))
 
-        return await self._work.change(case_id, decide)
+        try:
+            found = await self._work.change(case_id, decide)
+        except RefusedError:
+            await self._dropped(case_id, build)
+            raise
+        if all(each.build != build for each in found.packages.packages):
+            await self._dropped(case_id, build)
+        return found
+
+    async def _written(
+        self, key: DataKey, case_id: str, name: str, content: PackageContent
+    ) -> PieceWriter:
+        """Write the package into the store, sealed piece by piece. It is never whole in memory, and
+        never in clear on a disk.
+
+        :raises RefusedError: it would be too large.
+        """
+        writer = PieceWriter(key, name, partial(self._sealed.put, case_id))
+        writing = package(content)
+        try:
+            while (some := await asyncio.to_thread(next, writing, None)) is not None:
+                await writer.write(some)
+        except TooLargeError:
+            raise RefusedError(
+                "full", f"A package has at most {LARGEST:,} bytes and {MOST_ENTRIES:,} files."
+            ) from None
+        await writer.finish()
+        return writer
+
+    async def _dropped(self, case_id: str, build: str) -> None:
+        """Remove the pieces of a package that no case file names. Those of a build that was killed
+        stay, without anybody who opens them, until the case file is destroyed."""
+        with contextlib.suppress(TransientError):
+            await self._sealed.remove(case_id, f"{build_name(build)}/")
 
     async def _check_leaks(
         self,
-        plain: bytes,
+        package: BinaryIO,
         case_id: str,
         pending: Sequence[CollectedPart],
         authorization: str,
@@ -137,7 +186,7 @@ class Building:
         withholding = [each.record_id for each in pending if each.withheld]
         if not withholding:
             return
-        leaks = await self._withheld.leaks(plain, case_id, withholding, authorization)
+        leaks = await self._withheld.leaks(package, case_id, withholding, authorization)
         if leaks:
             places = "; ".join(
                 f"{each.entry or f'entry {each.number}'} ({each.kind})" for each in leaks[:NAMED]

@@ -4,7 +4,7 @@ The approval is a fresh sign-in whose ID token has the hash of the package. The 
 event that says so are one write, so nothing goes out without its entry in the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256 as sha256_of
 from typing import Final
@@ -19,8 +19,8 @@ from direct311.retention.packages.handlers.collecting import with_counts
 from direct311.retention.packages.handlers.seen import (
     FIELDS,
     at_desk,
+    opened,
     readers_of,
-    sealed_package,
     seen,
     unlocked,
 )
@@ -49,11 +49,12 @@ class ShownPackage:
 
 @dataclass(frozen=True, slots=True)
 class FetchedPackage:
-    """The bytes of a package, and its hash. `number`: which of the released ones, from 1; `of`:
-    how many there are."""
+    """A package while it is read: its hash, how many bytes it has, and these, piece by piece.
+    `number`: which of the released ones, from 1; `of`: how many there are."""
 
     sha256: str
-    content: bytes
+    size: int
+    content: AsyncIterator[bytes]
     number: int = 0
     of: int = 0
 
@@ -170,10 +171,9 @@ class Releasing:
         if package is None:
             raise RefusedError("not_found", "This case has no such package.")
         operation = "GET /v1/cases/{case_id}/packages/{sha256}"
-        sealed = await sealed_package(self._sealed, state, package)
-        readers = readers_of(rules)
-        async with unlocked(self._work, caller, state, "export", operation, readers) as key:
-            return FetchedPackage(sha256, key.open(package.sealed_name, sealed))
+        unlocking = unlocked(self._work, caller, state, "export", operation, readers_of(rules))
+        content = await opened(self._sealed, unlocking, state, package)
+        return FetchedPackage(sha256, package.size, content)
 
     async def fetch_by_token(
         self, caller: Caller, token: str, number: int | None = None
@@ -193,14 +193,13 @@ class Releasing:
         if not 1 <= wanted <= len(released):
             raise RefusedError("not_released", "No such package was released.")
         package = released[wanted - 1]
-        sealed = await sealed_package(self._sealed, state, package)
         operation = "POST /internal/cases/package"
         access = replace(
             self._work.access(caller, state, "export", operation, FIELDS), recipient=REQUESTER
         )
-        async with self._work.vault.unlock(access, RecordFacts(state.record_id)) as key:
-            content = key.open(package.sealed_name, sealed)
-        return FetchedPackage(package.sha256, content, wanted, len(released))
+        unlocking = self._work.vault.unlock(access, RecordFacts(state.record_id))
+        content = await opened(self._sealed, unlocking, state, package)
+        return FetchedPackage(package.sha256, package.size, content, wanted, len(released))
 
 
 def shown(state: CaseFile, package: BuiltPackage, rules: KindRules) -> ShownPackage:

@@ -1,6 +1,8 @@
 """Who sees the packages of a case, and the accesses to what is sealed."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing
+from functools import partial
 
 from direct311.retention.case_file.packages import PACKAGE, BuiltPackage
 from direct311.retention.cases.domain import CaseFile, KindRules
@@ -9,6 +11,7 @@ from direct311.retention.cases.work import CaseWork, unknown_case
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.vault.pieces import PieceReader, piece_name
 from direct311.runtime.vault.vault import DataKey
 from direct311.schemas.events import AccessAction
 
@@ -62,12 +65,59 @@ def readers_of(rules: KindRules) -> tuple[str, ...]:
 
 
 async def sealed_package(sealed: SealedDocuments, state: CaseFile, package: BuiltPackage) -> bytes:
-    """The ciphertext of a package. It is fetched first, so that nothing can fail after the access
-    was recorded.
+    """The ciphertext of a package, or of its first piece. It is fetched first, so that nothing but
+    a later piece can fail after the access was recorded.
 
     :raises RefusedError: it is gone.
     """
+    name = package.sealed_name if package.build is None else piece_name(package.sealed_name, 1)
     try:
-        return await sealed.get(state.record_id, package.sealed_name)
+        return await sealed.get(state.record_id, name)
     except MissingObjectError:
         raise RefusedError("not_readable", "The package no longer exists.") from None
+
+
+def package_reader(
+    sealed: SealedDocuments, key: DataKey, case_id: str, name: str, size: int
+) -> PieceReader:
+    """Opens what was sealed in pieces under this name for the case."""
+    return PieceReader(key, name, size, partial(sealed.get, case_id))
+
+
+async def opened(
+    sealed: SealedDocuments,
+    unlocking: AbstractAsyncContextManager[DataKey],
+    state: CaseFile,
+    package: BuiltPackage,
+) -> AsyncIterator[bytes]:
+    """The bytes of a package, piece by piece. The access is recorded when this returns; the key is
+    held until the last piece.
+
+    :param unlocking: gives the case's key.
+    :raises RefusedError: it is gone.
+    :raises DeniedError: the rules refuse.
+    :raises AuditUnavailableError: it could not be recorded; nothing was opened.
+    """
+    first = await sealed_package(sealed, state, package)
+
+    async def read() -> AsyncGenerator[bytes]:
+        name, case_id = package.sealed_name, state.record_id
+        async with unlocking as key:
+            if package.build is None:
+                yield key.open(name, first)
+                return
+            reader = package_reader(sealed, key, case_id, name, package.size)
+            async for piece in reader.all(first):
+                yield piece
+
+    reading = read()
+    begun = await anext(reading)
+
+    async def all_of_it() -> AsyncIterator[bytes]:
+        # Whoever hears no more of it closes this, and this gives up the key.
+        async with aclosing(reading):
+            yield begun
+            async for piece in reading:
+                yield piece
+
+    return all_of_it()

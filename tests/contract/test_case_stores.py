@@ -9,9 +9,11 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.retention.case_file.messages import CaseMessage, Correspondence
+from direct311.retention.case_file.packages import CasePackages, CollectedPart
 from direct311.retention.cases.adapters import MongoCases, StoreDocuments, awaited
 from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
+from direct311.retention.certificates.ports import Releases
 from direct311.retention.holds.domain import Bounds, HoldQuery, ProvisionalHold
 from direct311.retention.preservation.adapters import MongoPreservingCases
 from direct311.retention.preservation.ports import PreservingCases
@@ -45,6 +47,7 @@ class Stores:
     records: Records[CaseFile]
     cases: Cases
     documents: SealedDocuments
+    releases: Releases
 
     async def put(self, *files: CaseFile) -> None:
         writes = [Write(0, each.written(1), (), AT) for each in files]
@@ -55,7 +58,8 @@ class Stores:
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         memory: InMemoryRecords[CaseFile] = InMemoryRecords()
-        yield Stores(memory, InMemoryCases(memory), InMemoryDocuments())
+        kept = InMemoryCases(memory)
+        yield Stores(memory, kept, InMemoryDocuments(), kept)
         return
     servers: Stack = request.getfixturevalue("servers")
     lines = (servers.root / "env" / "retention.env").read_text().splitlines()
@@ -70,7 +74,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     database = mongo.connect(settings["DATABASE_URL"], settings["DATABASE_NAME"])
     records: MongoRecords[CaseFile] = MongoRecords(database[f"cases-{new_id()}"], CaseFile)
     await records.prepare(MongoCases.INDEXES)
-    yield Stores(records, MongoCases(records), StoreDocuments(store))
+    cases = MongoCases(records)
+    yield Stores(records, cases, StoreDocuments(store), cases)
     await records.collection.drop()
     mongo.disconnect(database)
     store.close()
@@ -154,6 +159,35 @@ async def test_only_what_the_inventory_does_not_know_is_unfiled(stores: Stores) 
     )
     assert {each.record_id for each in await stores.cases.unfiled(10)} == {new.record_id, "closed"}
     assert len(await stores.cases.unfiled(1)) == 1
+
+
+async def test_a_record_that_went_out_is_found_with_its_case_and_package(stores: Stores) -> None:
+    released, pending = collected("r-1", "a" * 64), collected("r-2", None)
+    first = case().packaging(CasePackages(parts=(released, pending)))
+    again = case().packaging(CasePackages(parts=(collected("r-1", "b" * 64),)))
+    buried = case().packaging(CasePackages(parts=(released,))).destruction_ordered("o1").buried()
+    await stores.put(first, again, buried, case())
+    found = await stores.releases.released_with(["r-1", "r-2", "r-3"])
+    assert {(record_id, each.case_id, each.package) for record_id, each in found} == {
+        ("r-1", first.record_id, "a" * 64),
+        ("r-1", again.record_id, "b" * 64),
+    }
+    assert len(found) == 2
+    assert not await stores.releases.released_with(["r-2"])
+
+
+def collected(record_id: str, released_in: str | None) -> CollectedPart:
+    return CollectedPart(
+        record_id=record_id,
+        version=1,
+        decisions="d",
+        sha256="5",
+        size=1,
+        withheld=0,
+        collected_by="carla",
+        collected_at=AT,
+        released_in=released_in,
+    )
 
 
 async def test_documents_go_in_every_version_and_no_other_cases_with_them(stores: Stores) -> None:

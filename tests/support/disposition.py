@@ -57,14 +57,19 @@ async def closed(county: County, record_id: str) -> Document:
 async def eligible(county: County, record_id: str) -> Document:
     """Close a record and let its retention period expire."""
     await closed(county, record_id)
+    return await expired(county, record_id)
+
+
+async def expired(county: County, record_id: str) -> Document:
+    """Let the retention period of a closed record expire."""
     body = {"as_of": as_of().isoformat(), "dry_run": False}
     await county.post("retention", "/v1/expiry", body, "custodian", "carla")
 
-    async def expired() -> Document | None:
+    async def is_eligible() -> Document | None:
         found = await record(county, record_id)
         return found if found.get("state") == "eligible" else None
 
-    return await until(expired, f"{record_id} is eligible")
+    return await until(is_eligible, f"{record_id} is eligible")
 
 
 async def proposed(county: County, *record_ids: str) -> Document:

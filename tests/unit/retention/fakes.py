@@ -16,9 +16,9 @@ from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases, Prov
 from direct311.retention.holds.handlers.holding import Holding
 from direct311.retention.holds.ports import Known, ProvisionalHolds
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.inventory.handlers import Inventorying, Outcomes
+from direct311.retention.inventory.handlers import CaseFiles, Inventorying, Outcomes
 from direct311.retention.inventory.ports import Position
-from direct311.retention.record import InventoryRecord, Stage
+from direct311.retention.record import InventoryRecord, ReleasedWith, Stage
 from direct311.retention.review.domain import Disposition, Status
 from direct311.retention.review.handlers.expiry import Expiry
 from direct311.retention.review.handlers.review import Review
@@ -358,6 +358,16 @@ class InMemoryCertificates:
         ]
 
 
+class InMemoryReleases:
+    """`Releases`: which records went out, with which case."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, ReleasedWith]] = []
+
+    async def released_with(self, record_ids: Sequence[str]) -> Sequence[tuple[str, ReleasedWith]]:
+        return [each for each in self.all if each[0] in record_ids]
+
+
 @cache
 def packaged_rules() -> RetentionRules:
     files = load_retention()
@@ -388,6 +398,7 @@ class RetentionUnderTest(ServiceUnderTest):
         self.holds.clock = self.clock
         self.dispositions = InMemoryDispositions(turn)
         self.kept = InMemoryCertificates(self.certificates)
+        self.releases = InMemoryReleases()
         self.start()
 
     def start(self) -> None:
@@ -396,6 +407,7 @@ class RetentionUnderTest(ServiceUnderTest):
         self.processor = self.processor_of(self.records, InventoryRecord, inventorying.handlers())
         shared = (self.processor, self.inventory, self.holds)
         clock, ids = self.clock, self.ids
+        self.case_files = CaseFiles(self.processor, inventorying, ids)
         self.outcomes = Outcomes(self.processor, self.rules, clock)
         self.expiry = Expiry(*shared, self.rules, clock, ids, ahead=self.ahead)
         self.holding = Holding(*shared, clock, ids, SETTLE_FOR)
@@ -418,6 +430,7 @@ class RetentionUnderTest(ServiceUnderTest):
             clock,
             ids,
             AUDIT_AFTER,
+            self.releases,
         )
 
     def said(self, record_id: str) -> list[Event[Model]]:

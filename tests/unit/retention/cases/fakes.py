@@ -20,6 +20,7 @@ from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
 from direct311.retention.preservation.adapters import load_business_days
 from direct311.retention.preservation.handlers import Preservation
+from direct311.retention.record import ReleasedWith
 from direct311.retention.scoping.handlers import Scoping
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.messaging.signing import Signer
@@ -30,7 +31,7 @@ from tests.unit.retention.fakes import RetentionUnderTest
 
 
 class InMemoryCases:
-    """`Cases` over case files in a dictionary."""
+    """`Cases`, and the certificates' `Releases`, over case files in a dictionary."""
 
     def __init__(self, records: InMemoryRecords[CaseFile]) -> None:
         self._records = records
@@ -38,6 +39,14 @@ class InMemoryCases:
     def _active(self) -> list[CaseFile]:
         found = [each for each in self._records.states() if each.lifecycle == "active"]
         return sorted(found, key=lambda each: each.record_id)
+
+    async def released_with(self, record_ids: Sequence[str]) -> Sequence[tuple[str, ReleasedWith]]:
+        return [
+            (record_id, ReleasedWith(case_id=each.record_id, package=package))
+            for each in self._records.states()
+            for record_id, package in each.packages.went_out_in.items()
+            if record_id in record_ids
+        ]
 
     async def page(
         self, kinds: Collection[CaseKind], after: str | None, limit: int
@@ -173,8 +182,8 @@ class CaseDeskUnderTest(ServiceUnderTest):
         )
         self.work = CaseWork(self.processor, self.vault, self.rules, self.clock, self.ids)
         shelved = Inventorying(self.retention.rules, self.retention.holds, self.clock)
-        shelf = CaseFiles(self.retention.processor, shelved, self.ids)
-        self.filing = Filing(self.work, cases, shelf)
+        self.shelf = CaseFiles(self.retention.processor, shelved, self.ids)
+        self.filing = Filing(self.work, cases, self.shelf)
         self.desk = CaseDesk(
             self.work,
             cases,
@@ -190,7 +199,7 @@ class CaseDeskUnderTest(ServiceUnderTest):
             holder="retention",
             processor=self.processor,
             destroying=self._destroying,
-            remove=DestroyCase(self.documents),
+            remove=DestroyCase(self.documents, self.shelf),
             keys=self.keys,
             clock=self.clock,
             recoverable_for=timedelta(days=35),

@@ -6,6 +6,8 @@ from hashlib import sha256
 
 import pytest
 
+from direct311.retention.certificates import domain
+from direct311.retention.record import ReleasedWith
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from tests.unit.retention.fakes import COUNSEL, FOUR, LONG_AGO, KilledError, RetentionUnderTest
@@ -167,6 +169,51 @@ async def test_the_statement_of_a_fiscal_year_has_its_quantities_by_item() -> No
     ]
     assert statement.prepared_by == "raul"
     assert (await retention.certification.statement(2025, "raul")).quantities == ()
+
+
+async def test_a_certificate_lists_the_cases_with_which_its_records_went_out() -> None:
+    retention = RetentionUnderTest()
+    order_id = await ordered(retention)
+    # One case file still exists; that of the other was destroyed, and its record remembers.
+    retention.releases.all = [
+        (record_id, ReleasedWith(case_id="case-b", package="b" * 64)) for record_id in ("r2", "r1")
+    ]
+    await retention.answered(retention.dispositions.sets[order_id], "intake", "media", "geo")
+    remembering = retention.case_files
+    await remembering.went_out("case-a", {"r2": "a" * 64, "unknown": "a" * 64})
+    await remembering.went_out("case-a", {"r2": "a" * 64})
+    await retention.answered(retention.dispositions.sets[order_id], "routing")
+    await retention.certification.step()
+    found = retention.dispositions.sets[order_id]
+    complaints, work_orders = [
+        (await retention.certification.certificate(each))[0] for each in found.certificate_ids
+    ]
+    assert complaints.releases is not None
+    assert [(each.reference, each.package[0], each.record_ids) for each in complaints.releases] == [
+        ("case case-a", "a", ("r2",)),
+        ("case case-b", "b", ("r1", "r2")),
+    ]
+    assert work_orders.releases is None
+    assert retention.record("r2").released_with == ()
+    assert "unknown" not in retention.records.documents
+
+
+def test_a_certificate_from_before_has_the_hash_that_it_had() -> None:
+    content = domain.Content.model_validate_json(BEFORE)
+    assert content.releases is None
+    text = json.dumps(json.loads(BEFORE), sort_keys=True, separators=(",", ":"))
+    assert domain.digest(content) == sha256(text.encode()).hexdigest()
+
+
+BEFORE = """{
+    "certificate_id": "c", "order_id": "o", "citation": "Rule", "schedule_number": "GS1-SL",
+    "item_number": "94", "series_title": "COMPLAINTS", "manner": "shredded",
+    "inclusive_dates": ["2015-06-01", "2015-06-10"], "volume_records": 1, "volume_files": 2,
+    "volume_bytes": 3, "disposed_on": "2026-03-02", "recoverable_until": "2026-04-06T17:00:00Z",
+    "custodian": "carla", "proposed_at": "2026-03-02T17:00:00Z", "records_officer": "raul",
+    "approved_at": "2026-03-02T17:00:00Z", "set_hash": "s", "record_ids": ["r1"], "receipts": [],
+    "certified_at": "2026-03-02T17:00:00Z"
+}"""
 
 
 async def test_there_is_no_certificate_that_was_not_issued() -> None:

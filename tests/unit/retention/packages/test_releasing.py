@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.testclient import TestClient
 
 from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.handlers import DestroyCase
 from direct311.retention.packages.api import public_router, router
 from direct311.retention.packages.handlers import building, collecting, releasing, seen
 from direct311.retention.packages.handlers.releasing import FetchedPackage
@@ -638,3 +639,16 @@ async def test_over_http_bytes_are_never_cached_and_only_intake_passes_on(
         assert answer.status_code == 403
     gone = http.post("/internal/cases/package", json={"token": "x"}, headers=as_intake)
     assert gone.status_code == 404
+
+
+async def test_a_destroyed_case_file_leaves_with_its_records_that_they_went_out(
+    desk: PackagingDesk,
+) -> None:
+    case_id = await desk.granted(2)
+    sha256 = await desk.approved(case_id)
+    await desk.releasing.release(CARLA, case_id, sha256)
+    release = DestroyCase(desk.documents, desk.shelf)
+    for _ in range(2):
+        await release(desk.file(case_id))
+    remembered = desk.retention.record("record-0001").released_with
+    assert [(each.case_id, each.package) for each in remembered] == [(case_id, sha256)]

@@ -57,8 +57,16 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     reviewed = review.wire(
         settings, resources, caller, rules, all_holds, kept.inventory, kept.processor
     )
+    all_cases = MongoCases(case_records)
     certified = certificates.wire(
-        settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
+        settings,
+        resources,
+        caller,
+        rules,
+        kept.inventory,
+        reviewed.dispositions,
+        kept.processor,
+        all_cases,
     )
     preserved = preservation.wire(
         settings,
@@ -100,9 +108,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         settings, resources, caller, files_of_cases.processor, files_of_cases.rules, legal.door
     )
     work = cases.case_work(resources, sealing, files_of_cases)
-    by_token = MongoCases(case_records)
-    charged = charges.wire(settings, caller, work, by_token)
-    denied = denials.wire(settings, resources, caller, work, by_token)
+    charged = charges.wire(settings, caller, work, all_cases)
+    denied = denials.wire(settings, resources, caller, work, all_cases)
     corresponding = correspondence.wire(work, desk.cases, caller)
     scoped = scoping.wire(work, preserved.preservation, caller)
     packaged = packages.wire(

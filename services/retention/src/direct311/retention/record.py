@@ -46,6 +46,13 @@ class Receipt(Model):
     recoverable_until: Instant
 
 
+class ReleasedWith(Model):
+    """A disclosure case with which a record went out, and the SHA-256 (hex) of the package."""
+
+    case_id: str
+    package: str
+
+
 class Said(Model):
     """What a person said about an outcome: that it happened, that its case was closed, or is
     open."""
@@ -71,7 +78,8 @@ class InventoryRecord(RecordState):
     `media_bytes`: of the public copies. `trigger_on`, `eligible_on`: days of the county's calendar.
     `fence`: the value up to which the holds are known to be evaluated; `behind`: more must be
     placed or released than one version could report. `order_id`: the disposition set that contains
-    the record, from proposal on. `answered`: number of receipts.
+    the record, from proposal on. `answered`: number of receipts. `released_with`: the disclosure
+    cases that it went out with and whose files no longer exist.
     """
 
     case_file: bool = False
@@ -106,6 +114,7 @@ class InventoryRecord(RecordState):
     behind: bool = False
     receipts: tuple[Receipt, ...] = ()
     answered: int = 0
+    released_with: tuple[ReleasedWith, ...] = ()
     certificate_id: str | None = None
 
     @property
@@ -277,6 +286,12 @@ class InventoryRecord(RecordState):
             stage="destroyed" if done else self.stage,
         )
 
+    def went_out(self, released: ReleasedWith) -> "InventoryRecord":
+        """A copy that remembers with which case it went out."""
+        if released in self.released_with:
+            return self
+        return replaced(self, released_with=(*self.released_with, released))
+
     def certified(self, certificate_id: str) -> "InventoryRecord":
         """What stays forever: id, items, dates, receipts, the certificate's id."""
         return replaced(
@@ -292,4 +307,5 @@ class InventoryRecord(RecordState):
             media_files=0,
             media_bytes=0,
             known_holders=(),
+            released_with=(),
         )

@@ -140,6 +140,11 @@ class CasePackages(Model):
         return tuple(each for each in self.parts if each.released_in is None)
 
     @property
+    def went_out_in(self) -> dict[str, str]:
+        """The records that went out, each with the package (SHA-256, hex) that it was in."""
+        return {each.record_id: each.released_in for each in self.parts if each.released_in}
+
+    @property
     def newest(self) -> BuiltPackage | None:
         """The newest package, unless it went out."""
         last = self.packages[-1] if self.packages else None

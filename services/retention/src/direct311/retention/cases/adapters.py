@@ -5,7 +5,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
+from direct311.retention.case_file.packages import CasePackages
 from direct311.retention.cases.domain import CaseFile, CaseKind, CaseRules, case_problems
+from direct311.retention.record import ReleasedWith
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.datafile import load, packaged
 from direct311.runtime.storage.database import Document, Index, MongoRecords
@@ -15,18 +17,32 @@ BUCKET: Final = "direct311-cases"
 
 
 class MongoCases:
-    """Implements `Cases` over the collection of the runtime's records."""
+    """Implements `Cases`, and the certificates' `Releases`, over the collection of the runtime's
+    records."""
 
     INDEXES = (
         Index([("kind", 1), ("_id", 1)], name="kind", sparse=True),
         # Two calls with the same key at the same time open one case.
         Index([("public_receipt.mark", 1)], name="mark", unique=True, sparse=True),
         Index([("public_receipt.token_hashes", 1)], name="token", sparse=True),
+        Index([("packages.parts.record_id", 1)], name="collected", sparse=True),
         Index([("unfiled", 1)], name="unfiled", partialFilterExpression={"unfiled": True}),
     )
 
     def __init__(self, records: MongoRecords[CaseFile]) -> None:
         self._records = records
+
+    async def released_with(self, record_ids: Sequence[str]) -> Sequence[tuple[str, ReleasedWith]]:
+        query = {"packages.parts.record_id": {"$in": list(record_ids)}}
+        wanted, found = {*record_ids}, []
+        async for document in self._records.collection.find(query, {"packages.parts": 1}):
+            packages = CasePackages.model_validate(document["packages"])
+            found += [
+                (record_id, ReleasedWith(case_id=document["_id"], package=package))
+                for record_id, package in packages.went_out_in.items()
+                if record_id in wanted
+            ]
+        return found
 
     async def page(
         self, kinds: Collection[CaseKind], after: str | None, limit: int

@@ -527,12 +527,15 @@ def _dates(file: CaseFile) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DestroyCase:
-    """Deletes everything of a case outside its document and its key."""
+    """Deletes everything of a case outside its document and its key. What of it the certificates of
+    others need goes to the inventory first."""
 
     documents: SealedDocuments
+    shelf: Shelf
 
     async def __call__(self, state: CaseFile) -> Destroyed:
         """What the case had, even if an earlier attempt deleted part of it."""
+        await self.shelf.went_out(state.record_id, state.packages.went_out_in)
         objects, size = await self.documents.remove_all(state.record_id)
         return Destroyed(
             documents=1,

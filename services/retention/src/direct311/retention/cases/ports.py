@@ -1,6 +1,6 @@
 """What the case desk needs from outside."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -64,6 +64,11 @@ class Shelf(Protocol):
 
         Returns whether the file is kept: false if its destruction has been ordered.
         """
+        ...
+
+    async def went_out(self, case_id: str, packages: Mapping[str, str]) -> None:
+        """Remember with the records themselves that they went out with a case, each in a package
+        (SHA-256, hex). May be repeated."""
         ...
 
 

@@ -101,7 +101,7 @@ def wire(
         holder="retention",
         processor=processor,
         destroying=records.destroying,
-        remove=DestroyCase(documents),
+        remove=DestroyCase(documents, shelf),
         keys=sealing.keys,
         clock=clock,
         recoverable_for=settings.recoverable_for,

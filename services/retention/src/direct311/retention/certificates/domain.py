@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.record import HOLDERS, InventoryRecord
+from direct311.retention.record import HOLDERS, InventoryRecord, ReleasedWith
 from direct311.retention.review.domain import Disposition
 from direct311.retention.schedule.domain.schedule import FiscalYear
 from direct311.runtime.messaging.state import RecordState
@@ -27,13 +27,23 @@ class CertifiedReceipt(Model):
     destroyed_at: Instant
 
 
+class CertifiedRelease(Model):
+    """Records of the certificate that had gone out before, all in one package. `reference`: `case
+    <id>`, as in a hold, in one form for all kinds of cases. `package`: its SHA-256 (hex)."""
+
+    reference: str
+    package: str
+    record_ids: tuple[str, ...]
+
+
 class Content(Model):
     """What is certified for one item of one order; kept forever (GS1-SL item 45).
 
     `inclusive_dates`: of the oldest and the newest of the records, from receipt to closing.
     Volumes are what the holders report: records, files, bytes. `recoverable_until`: when the last
     copy in logs and backups is gone. `audit_part_on`: when audit destroys its own part, which a
-    supplement certifies; absent in a supplement.
+    supplement certifies; absent in a supplement. `releases`: with which disclosure cases some of
+    the records had gone out; absent if none had.
     """
 
     certificate_id: str
@@ -58,6 +68,7 @@ class Content(Model):
     set_hash: str
     record_ids: tuple[str, ...]
     receipts: tuple[CertifiedReceipt, ...]
+    releases: tuple[CertifiedRelease, ...] | None = None
     certified_at: Instant
 
 
@@ -85,11 +96,14 @@ def certificates(
     rules: RetentionRules,
     at: datetime,
     audit_after: timedelta,
+    released: Iterable[tuple[str, ReleasedWith]] = (),
 ) -> tuple[Content, ...]:
-    """One certificate per item that decided for records in the set.
+    """One certificate per item that decided for records in the set. `released`: which of them went
+    out with which case, beside what the records themselves remember.
 
     The ids are derived from the order, so that repeating this gives the same certificates.
     """
+    known = list(released)
     return tuple(
         _content(
             disposition,
@@ -100,6 +114,7 @@ def certificates(
             at,
             certificate_id=certificate_id(disposition.disposition_id, item),
             audit_part_on=rules.day(at + audit_after),
+            releases=_releases(group, known),
         )
         for item, group in _by_item(records)
     )
@@ -153,6 +168,7 @@ def _content(
     certificate_id: str,
     supplement_to: str | None = None,
     audit_part_on: date | None = None,
+    releases: tuple[CertifiedRelease, ...] | None = None,
 ) -> Content:
     received = [each.received_at for each in records if each.received_at]
     closed = [rules.day(each.closed_at) for each in records if each.closed_at]
@@ -197,7 +213,29 @@ def _content(
             )
             for record_id, receipt in receipts
         ),
+        releases=releases,
         certified_at=at,
+    )
+
+
+def _releases(
+    records: Sequence[InventoryRecord], released: Iterable[tuple[str, ReleasedWith]]
+) -> tuple[CertifiedRelease, ...] | None:
+    """With what these records went out, by case and package."""
+    own = {each.record_id for each in records}
+    pairs = [(each.record_id, one) for each in records for one in each.released_with]
+    pairs += [(record_id, one) for record_id, one in released if record_id in own]
+    groups: dict[tuple[str, str], set[str]] = {}
+    for record_id, one in pairs:
+        groups.setdefault((one.case_id, one.package), set()).add(record_id)
+    return (
+        tuple(
+            CertifiedRelease(
+                reference=f"case {case_id}", package=package, record_ids=tuple(sorted(ids))
+            )
+            for (case_id, package), ids in sorted(groups.items())
+        )
+        or None
     )
 
 

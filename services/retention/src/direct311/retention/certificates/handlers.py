@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from direct311.retention.certificates import domain
 from direct311.retention.certificates.domain import Certificate, Content, Statement
-from direct311.retention.certificates.ports import Certificates
+from direct311.retention.certificates.ports import Certificates, Releases
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.ports import Inventory
-from direct311.retention.record import InventoryRecord
+from direct311.retention.record import InventoryRecord, ReleasedWith
 from direct311.retention.review.domain import Disposition
 from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
@@ -36,6 +36,7 @@ class Certification:
         clock: Clock,
         ids: Ids,
         audit_after: timedelta,
+        releases: Releases,
     ) -> None:
         self._processor = processor
         self._certificates = certificates
@@ -46,6 +47,7 @@ class Certification:
         self._clock = clock
         self._ids = ids
         self._audit_after = audit_after
+        self._releases = releases
 
     async def step(self) -> None:
         """Certify what is complete."""
@@ -60,15 +62,26 @@ class Certification:
         supplementing = disposition.status == "certified"
         if await self._inventory.waiting(disposition_id, for_audit=supplementing):
             return
-        records = await self._inventory.of_order(disposition_id)
         if supplementing:
+            records = await self._inventory.of_order(disposition_id)
             await self._supplement(disposition, records)
-        else:
-            await self._certify(disposition, records)
+            return
+        ids = [each.record_id for each in disposition.records]
+        # The case files first: one that is destroyed meanwhile has told the records before.
+        released = [
+            each for chunk in chunks(ids) for each in await self._releases.released_with(chunk)
+        ]
+        records = await self._inventory.of_order(disposition_id)
+        await self._certify(disposition, records, released)
 
-    async def _certify(self, disposition: Disposition, records: Sequence[InventoryRecord]) -> None:
+    async def _certify(
+        self,
+        disposition: Disposition,
+        records: Sequence[InventoryRecord],
+        released: Sequence[tuple[str, ReleasedWith]],
+    ) -> None:
         contents = domain.certificates(
-            disposition, records, self._rules, self._clock.now(), self._audit_after
+            disposition, records, self._rules, self._clock.now(), self._audit_after, released
         )
         for content in contents:
             await self._keep(content)

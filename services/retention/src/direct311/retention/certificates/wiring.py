@@ -10,6 +10,7 @@ from direct311.retention.certificates.adapters import MongoCertificates
 from direct311.retention.certificates.api import router
 from direct311.retention.certificates.domain import Certificate
 from direct311.retention.certificates.handlers import Certification
+from direct311.retention.certificates.ports import Releases
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.ports import Inventory
 from direct311.retention.record import InventoryRecord
@@ -37,7 +38,9 @@ def wire(
     inventory: Inventory,
     dispositions: Dispositions,
     processor: EventProcessor[InventoryRecord],
+    releases: Releases,
 ) -> CertificatesPart:
+    """:param releases: with which cases records went out."""
     clock = resources.clock
     certificates = resources.aggregate_store(resources.database["certificates"], Certificate)
     certificate_processor = resources.processor(
@@ -53,6 +56,7 @@ def wire(
         clock,
         resources.ids,
         settings.audit_after,
+        releases,
     )
 
     async def prepare() -> None:

@@ -9,7 +9,8 @@ from direct311.retention.acts import agent, outcome_said
 from direct311.retention.holds.domain import UNINCORPORATED, evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.record import InventoryRecord, Receipt, Said
+from direct311.retention.record import InventoryRecord, Receipt, ReleasedWith, Said
+from direct311.retention.writes import causes, chunks
 from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
@@ -271,3 +272,18 @@ class CaseFiles:
 
         record = await self._processor.change(case_id, self._ids.new(), decide)
         return record.open_to_change
+
+    async def went_out(self, case_id: str, packages: Mapping[str, str]) -> None:
+        """Remember that records went out with a case, each in a package (SHA-256, hex), since the
+        case's file is about to be destroyed. May be repeated. A record whose destruction is
+        certified needs it no more."""
+
+        async def decide(state: InventoryRecord) -> Changed:
+            if not state.version or state.stage == "certified":
+                return None
+            released = ReleasedWith(case_id=case_id, package=packages[state.record_id])
+            after = state.went_out(released)
+            return Change(after) if after != state else None
+
+        for chunk in chunks(sorted(packages)):
+            await self._processor.change_each(causes(chunk, self._ids), decide)

@@ -84,6 +84,21 @@ async def test_nothing_comes_without_a_grant(
     assert intake.keys.fetches == []
 
 
+async def test_what_was_withheld_at_a_release_needs_a_grant_and_an_entry_too(
+    intake: WithholdingIntake,
+) -> None:
+    then = {"phone": None}
+    assert isinstance(intake.withheld, InMemoryWithheld)
+    intake.withheld.released["r-1", "d"] = then
+    ask = intake.withheld.when_released
+    (found,) = await ask(LIA, CASE, "r-1", "d", OPERATION)
+    assert (found.field, found.whole, found.text) == ("phone", True, PERSON["phone"])
+    assert intake.access_log.events()[-1].what.record_ids == ("r-1",)
+    assert list(await ask(LIA, CASE, "r-4", "d", OPERATION)) == []
+    with pytest.raises(DeniedError):
+        await ask(Caller("vera", ("custodian",)), CASE, "r-1", "d", OPERATION)
+
+
 async def test_without_the_log_nothing_is_opened(intake: WithholdingIntake) -> None:
     intake.access_log.down = True
     with pytest.raises(AuditUnavailableError):

@@ -12,6 +12,7 @@ from direct311.intake.review.handlers.door import Door
 from direct311.intake.review.handlers.proposals import Propose
 from direct311.intake.review.handlers.render import Rendering, RenderRecord
 from direct311.intake.review.handlers.review import Reviewed, ReviewRecord
+from direct311.intake.review.handlers.withheld import WithheldTexts
 from direct311.runtime.access.exemptions import Exemptions, load_exemptions
 from direct311.runtime.access.rules import Caller
 from direct311.schemas import events as ev
@@ -116,6 +117,7 @@ class ReviewDesk:
         self.rendering = RenderRecord(
             door, self.propose, self.store, intake.requests, public, clock
         )
+        self.withheld = WithheldTexts(door, self.store)
         self.forget = ForgetReviews(self.store, intake.requests, clock, DAY)
 
     async def granted(self, case_id: str = CASE, **changes: Any) -> None:

@@ -152,3 +152,23 @@ async def test_a_key_has_32_bytes(key: str) -> None:
     answer = LeakingIntake().ask("r-1", key=key)
     assert answer.status_code == 422
     assert "canary" not in answer.text
+
+
+async def test_what_was_withheld_when_a_record_went_out_is_looked_for_too() -> None:
+    intake = LeakingIntake()
+    await intake.request("r-1", PERSON)
+    await intake.request("r-2", PERSON)
+    await intake.granted("r-1", "r-2")
+    intake.withheld.decided["r-1"] = {"phone": None}
+    decisions = "d" * 64
+    intake.withheld.released["r-2", decisions] = {"description": [(12, 27)]}
+    released = [{"record_id": "r-2", "decisions": decisions}]
+    found = scanner(intake.ask("r-1", released=released))
+    kinds = {hit.record_id for hit in found.scan("Ludmila Okonkwo, 305 555 0142")}
+    assert kinds == {"r-1", "r-2"}
+    assert not scanner(intake.ask("r-1")).scan("Ludmila Okonkwo")
+    # Alone, and one that is gone.
+    released.append({"record_id": "r-9", "decisions": decisions})
+    assert scanner(intake.ask(released=released)).scan("Ludmila Okonkwo")
+    assert intake.ask().status_code == 422
+    assert intake.ask(released=[{"record_id": "r-2", "decisions": "x"}]).status_code == 422

@@ -232,14 +232,31 @@ class Vault(Door):
         :raises AuditUnavailableError: the access could not be recorded; nothing was opened. :raises
         VaultError: the key is gone or the bytes do not open; a second event says so.
         """
+        async with self.opening(access, facts, sealed, version=version) as (_, opened):
+            return opened
+
+    @contextlib.asynccontextmanager
+    async def opening(
+        self,
+        access: Access,
+        facts: RecordFacts,
+        sealed: Mapping[str, bytes],
+        *,
+        version: int = 1,
+    ) -> AsyncIterator[tuple[DataKey, Mapping[str, bytes]]]:
+        """Like `open`, and the record's data key too: for sealing what follows from the fields into
+        the record, and for opening what was sealed so. One event is for all of it."""
         event_id, decision = await self.authorise(access, facts)
         key = await self._fetched(access, decision, event_id)
         try:
-            return {
-                field: key.open(field, sealed[field], version)
-                for field in decision.fields
-                if field in sealed
-            }
+            yield (
+                key,
+                {
+                    field: key.open(field, sealed[field], version)
+                    for field in decision.fields
+                    if field in sealed
+                },
+            )
         except VaultError as error:
             await self._tell(access, decision, event_id, error)
             raise

@@ -19,12 +19,22 @@ from direct311.schemas import Model, RecordId
 RETENTION = "svc:retention"
 
 
+class ReleasedRecord(Model, extra="forbid"):
+    """A record that went out before. `decisions`: SHA-256 (hex) of the decisions by which it was
+    rendered then."""
+
+    record_id: RecordId
+    decisions: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class LeakQuestion(Model, extra="forbid"):
     """`key`: 32 random bytes, made for one build of a package, in base64. The caller drops it with
-    the answer."""
+    the answer. `record_ids`: what of them is withheld now. `released`: what was withheld of them
+    when they went out with an earlier part of the case."""
 
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$", repr=False)]
-    record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=MOST_RECORDS)]
+    record_ids: Annotated[tuple[RecordId, ...], Field(max_length=MOST_RECORDS)] = ()
+    released: Annotated[tuple[ReleasedRecord, ...], Field(max_length=MOST_RECORDS)] = ()
 
 
 class LeakFingerprint(Model):
@@ -59,7 +69,12 @@ def leaks_router(fingerprint: FingerprintWithheld, caller_of: CallerOf) -> APIRo
         record is an access of the person, written to the log first."""
         if caller.via != RETENTION:
             raise RefusedError("caller", "Only the retention service may ask, for a person.")
-        found = await fingerprint(caller, case_id, question.record_ids, _key(question.key))
+        released = [(each.record_id, each.decisions) for each in question.released]
+        if not question.record_ids and not released:
+            raise RefusedError("malformed", "Name a record.", field="record_ids")
+        found = await fingerprint(
+            caller, case_id, question.record_ids, _key(question.key), released
+        )
         return LeakAnswer(
             fingerprints=tuple(
                 LeakFingerprint(

@@ -51,10 +51,18 @@ class FingerprintWithheld:
         self._withheld = withheld
 
     async def __call__(
-        self, caller: Caller, case_id: str, record_ids: Sequence[str], key: bytes
+        self,
+        caller: Caller,
+        case_id: str,
+        record_ids: Sequence[str],
+        key: bytes,
+        released: Sequence[tuple[str, str]] = (),
     ) -> Sequence[Fingerprint]:
         """What to look for in a package of these records, under the key of its build. The key is
         used for this answer only, and kept nowhere.
+
+        `released`: records that went out with earlier parts of the case, each with the hash of the
+        decisions by which it was rendered then.
 
         Each record is an access of the caller. Repeating the call with the same key gives the same
         fingerprints, after further entries.
@@ -62,14 +70,21 @@ class FingerprintWithheld:
         :raises RefusedError: as `Withheld.of`, for any of the records.
         """
         values: list[WithheldValue] = []
-        for start in range(0, len(record_ids), AT_ONCE):
-            some = record_ids[start : start + AT_ONCE]
-            texts = await asyncio.gather(
-                *(self._withheld.of(caller, case_id, each, OPERATION) for each in some)
-            )
-            for record_id, found in zip(some, texts, strict=True):
+        asked: list[tuple[str, str | None]] = [(each, None) for each in record_ids]
+        asked += released
+        for start in range(0, len(asked), AT_ONCE):
+            some = asked[start : start + AT_ONCE]
+            texts = await asyncio.gather(*(self._of(caller, case_id, *each) for each in some))
+            for (record_id, _), found in zip(some, texts, strict=True):
                 values += values_of(record_id, found)
         return await asyncio.to_thread(fingerprints, key, values)
+
+    async def _of(
+        self, caller: Caller, case_id: str, record_id: str, decisions: str | None
+    ) -> Sequence[WithheldText]:
+        if decisions is None:
+            return await self._withheld.of(caller, case_id, record_id, OPERATION)
+        return await self._withheld.when_released(caller, case_id, record_id, decisions, OPERATION)
 
 
 def values_of(record_id: str, texts: Sequence[WithheldText]) -> Iterator[WithheldValue]:

@@ -20,3 +20,14 @@ class Withheld(Protocol):
             it cannot be written to the log; nothing was opened then.
         """
         ...
+
+    async def when_released(
+        self, caller: Caller, case_id: str, record_id: str, decisions: str, operation: str
+    ) -> Sequence[WithheldText]:
+        """The texts that were withheld when the decisions with this hash rendered the record for
+        the case, also if the record has changed since; empty if it was destroyed. Otherwise as
+        `of`.
+
+        :raises RefusedError: no grant allows it, or it cannot be written to the log.
+        """
+        ...

@@ -15,8 +15,8 @@ Positions count characters (Unicode code points) from 0; the end is not included
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -115,6 +115,10 @@ class FieldTexts:
             if isinstance(tree, dict | list):
                 return cls(field, tuple(_entries(field, tree)), tree)
         return cls(field, (Entry(field, text),))
+
+    def only(self, places: Collection[str]) -> "FieldTexts":
+        """A copy with the texts of these places."""
+        return replace(self, entries=tuple(each for each in self.entries if each.place in places))
 
     def rebuilt(self, texts: Mapping[str, str], plain: Callable[[str], str]) -> str:
         """The field built anew from these texts by place. `plain` is applied to everything else

@@ -118,10 +118,9 @@ def rendered(texts: FieldTexts, rows: Iterable[WithheldRow], mark: Callable[[str
     )
 
 
-def withheld_texts(texts: FieldTexts, row: WithheldRow) -> Iterator[str]:
-    """What a row withholds of this field, in plain text: each text of an entry or of all of it, or
-    the span. Empty texts are left out."""
-    item = row.item
+def withheld_texts(texts: FieldTexts, item: Item) -> Iterator[str]:
+    """What an item withholds of this field, in plain text: each text of an entry or of all of it,
+    or the span. Empty texts are left out."""
     for entry in texts.entries:
         if item.is_whole and item.place in (entry.place, texts.field):
             found = entry.text

@@ -57,13 +57,16 @@ class ItemDecision(Model):
 
 class Rendered(Model):
     """A rendering that went out: to which class of recipient, the keyed hashes of the texts in it
-    by place, and what of them was withheld. `decisions`: the hash of the decisions."""
+    by place, and what of them was withheld. `decisions`: the hash of the decisions. `kept`: the
+    withheld texts, sealed under the record's key, in base64; empty if nothing was withheld, and in
+    renderings from before they were kept."""
 
     decisions: str
     recipient: str
     at: Instant
     texts: Mapping[str, str]
     withheld: tuple[str, ...]
+    kept: str = ""
 
     def gave_out(self, item: Item, content: str) -> bool:
         """Whether the text of this place went out with the item, or a part of it, in it."""
@@ -158,6 +161,12 @@ class CaseReview(Model):
             decisions=tuple(sorted(by_item.values(), key=lambda each: each.of.order)),
             confirmed=True,
         )
+
+    def rendered_by(self, decisions: str) -> tuple[Rendered, ...]:
+        """The renderings made of the decisions with this hash; all that are remembered, if none of
+        them was."""
+        found = tuple(each for each in self.renderings if each.decisions == decisions)
+        return found or self.renderings
 
     def went_out(self, rendered: Rendered) -> "CaseReview":
         """A copy that remembers a rendering."""

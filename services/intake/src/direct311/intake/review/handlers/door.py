@@ -1,8 +1,9 @@
 """Under which grant somebody works on a record, and the accesses that come from it."""
 
+import contextlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -16,7 +17,7 @@ from direct311.runtime.access.grants import PERSON_INDEX
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
-from direct311.runtime.vault.vault import Vault
+from direct311.runtime.vault.vault import DataKey, Vault
 from direct311.schemas.claims import holder_of
 from direct311.schemas.events import AccessAction
 
@@ -101,11 +102,27 @@ class Door:
 
         :raises RefusedError: a rule refuses, or it cannot be written to the log.
         """
+        async with self.opening(
+            granted, action, operation, redactions=redactions, recipient=recipient
+        ) as (_, texts):
+            return texts
+
+    @contextlib.asynccontextmanager
+    async def opening(
+        self,
+        granted: Granted,
+        action: AccessAction,
+        operation: str,
+        *,
+        redactions: tuple[str, ...] = (),
+        recipient: str | None = None,
+    ) -> AsyncIterator[tuple[DataKey, Sequence[FieldTexts]]]:
+        """The same, and the record's key, by the same access."""
         access, facts = await self._access(granted, action, operation)
         access = replace(access, redactions=redactions, recipient=recipient)
         sealed = granted.request.sealed
-        opened = await self._vault.open(access, facts, sealed)
-        return [FieldTexts.of(field, opened[field].decode()) for field in sorted(opened)]
+        async with self._vault.opening(access, facts, sealed) as (key, opened):
+            yield key, [FieldTexts.of(field, opened[field].decode()) for field in sorted(opened)]
 
     async def authorise(
         self,

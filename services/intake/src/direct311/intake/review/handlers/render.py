@@ -1,9 +1,11 @@
 """A record as it may go out, made of the decisions of a case."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from direct311.intake.review.domain.places import FieldTexts
 from direct311.intake.review.domain.rendering import (
     WithheldRow,
     hash_of,
@@ -12,6 +14,7 @@ from direct311.intake.review.domain.rendering import (
     without_marks,
 )
 from direct311.intake.review.domain.reviews import CaseReview, RecordReviews, Rendered
+from direct311.intake.review.domain.withheld import parts_of, sealed_form, sealed_name
 from direct311.intake.review.handlers.door import Door, Granted
 from direct311.intake.review.handlers.proposals import Propose
 from direct311.intake.review.handlers.reviewed import reviewed
@@ -21,6 +24,7 @@ from direct311.runtime.access.exemptions import Exemption
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.vault.vault import DataKey
 
 OPERATION = "POST /internal/cases/{case_id}/records/{record_id}/rendering"
 
@@ -80,26 +84,28 @@ class RenderRecord:
             review = await self._looked_through_again(granted)
         rows = rows_of(review.decisions, granted.fields, self._order)
         exemptions = [self._exemption(row) for row in rows]
-        fields = await self._door.opened(
+        decisions = [each for each in review.decisions if each.of.field in granted.fields]
+        decided = hash_of(decisions, review.version, granted.fields)
+        async with self._door.opening(
             granted,
             "disclose",
             OPERATION,
             redactions=tuple(each.citation for each in exemptions),
             recipient=recipient,
-        )
+        ) as (key, fields):
+            kept = _sealed(key, granted.case_id, decided, fields, rows)
         marks = {each.code: each.mark for each in exemptions}
-        decisions = [each for each in review.decisions if each.of.field in granted.fields]
         answer = Rendering(
             record_id=record_id,
             version=review.version,
-            decisions=hash_of(decisions, review.version, granted.fields),
+            decisions=decided,
             public=_plain(await self._public.of(record_id)),
             fields={each.field: rendered(each, rows, marks.__getitem__) for each in fields},
             withheld=list(zip(rows, exemptions, strict=True)),
         )
         shown = self._door.shown(record_id, fields)
         texts = {place: each.content for place, each in shown.items()}
-        await self._remember(granted, recipient, answer, texts)
+        await self._remember(granted, recipient, answer, texts, kept)
         return answer
 
     def _reviewed(self, reviews: RecordReviews, granted: Granted) -> CaseReview:
@@ -150,7 +156,12 @@ class RenderRecord:
         return found if is_confidential else found + len(entries) + 1
 
     async def _remember(
-        self, granted: Granted, recipient: str, answer: Rendering, texts: Mapping[str, str]
+        self,
+        granted: Granted,
+        recipient: str,
+        answer: Rendering,
+        texts: Mapping[str, str],
+        kept: str,
     ) -> None:
         withheld = tuple(str(row.item) for row, _ in answer.withheld)
 
@@ -167,10 +178,26 @@ class RenderRecord:
                 at=self._clock.now(),
                 texts=texts,
                 withheld=withheld,
+                kept=kept,
             )
             return reviews.with_case(review.went_out(went_out))
 
         await written(self._store, self._requests, answer.record_id, change)
+
+
+def _sealed(
+    key: DataKey,
+    case_id: str,
+    decisions: str,
+    fields: Sequence[FieldTexts],
+    rows: Sequence[WithheldRow],
+) -> str:
+    """What is withheld, under the record's key, so that a later part of the case can be searched
+    for it whatever becomes of the record's texts; in base64."""
+    parts = parts_of(fields, [row.item for row in rows])
+    if not parts:
+        return ""
+    return base64.b64encode(key.seal(sealed_name(case_id, decisions), sealed_form(parts))).decode()
 
 
 def _plain(value: Any) -> Any:

@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.retention.case_file.messages import CaseMessage, Correspondence
-from direct311.retention.case_file.packages import CasePackages, CollectedPart
+from direct311.retention.case_file.packages import BuiltPackage, CasePackages, CollectedPart
 from direct311.retention.cases.adapters import MongoCases, StoreDocuments, awaited
 from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
 from direct311.retention.certificates.ports import Releases
+from direct311.retention.exemption_log.ports import ReleasedCases
 from direct311.retention.holds.domain import Bounds, HoldQuery, ProvisionalHold
 from direct311.retention.preservation.adapters import MongoPreservingCases
 from direct311.retention.preservation.ports import PreservingCases
@@ -40,12 +42,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+class CaseQueries(Cases, ReleasedCases, Protocol):
+    """Every query over case files."""
+
+
 @dataclass(frozen=True)
 class Stores:
     """All that the case desk keeps."""
 
     records: Records[CaseFile]
-    cases: Cases
+    cases: CaseQueries
     documents: SealedDocuments
     releases: Releases
 
@@ -288,3 +294,43 @@ async def test_cases_whose_requester_waits_are_found_and_cases_of_a_desk(
     asked = (quiet.record_id, "no-such-case")
     assert set(await found.of_kinds(asked, RECORDS)) == {quiet.record_id}
     assert not await found.of_kinds(asked, POLICE)
+
+
+async def test_cases_with_a_released_package_are_found_by_the_time_of_the_release(
+    stores: Stores,
+) -> None:
+    def released(*times: datetime | None) -> CaseFile:
+        packages = [
+            BuiltPackage(
+                sha256=f"{number:064x}",
+                size=1,
+                built_by="carla",
+                built_at=AT,
+                built_from=1,
+                partial=False,
+                records=1,
+                withheld=1,
+                released_by=at and "carla",
+                released_at=at,
+            )
+            for number, at in enumerate(times)
+        ]
+        return case().packaging(CasePackages(packages=tuple(packages)))
+
+    day = timedelta(days=1)
+    # Neither what was only built, nor a case between whose releases the time lies, nor one that is
+    # being destroyed.
+    first, between, both = released(AT), released(AT - day, AT + day), released(None, AT, AT + day)
+    await stores.put(
+        first, between, both, released(None), case(), released(AT).destruction_ordered("o1")
+    )
+    found = stores.cases.released
+    hour = timedelta(hours=1)
+    expected = sorted([first.record_id, both.record_id])
+    assert [each.record_id for each in await found(AT, AT + hour, None, 10)] == expected
+    assert [each.record_id for each in await found(AT, AT + hour, expected[1], 10)] == expected[1:]
+    assert [each.record_id for each in await found(AT, AT + hour, None, 1)] == expected[:1]
+    assert await found(AT + hour, AT + 2 * hour, None, 10) == []
+    assert len(await found(None, None, None, 10)) == 3
+    assert len(await found(AT + day, None, None, 10)) == 2
+    assert len(await found(None, AT, None, 10)) == 1

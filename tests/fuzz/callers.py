@@ -51,6 +51,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/legal-instruments|/(legal-process|verification|refusal|exigent)$", "liaison"),
         (r"/(legal-scope|objection|notice|custody)$", "liaison"),
         (r"/v1/referrals", "inspector"),
+        (r"/v1/exemption-log", "records_officer"),
         (r"", "custodian"),
     ),
     "audit": (

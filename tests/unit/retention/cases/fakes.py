@@ -1,7 +1,7 @@
 """The case desk's ports in memory, held to the same contract as the real ones, and the desk."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from direct311.retention.cases.adapters import load_case_rules
@@ -66,6 +66,20 @@ class InMemoryCases:
         return next(
             (each for each, receipt in kept if receipt and token_hash in receipt.token_hashes), None
         )
+
+    async def released(
+        self, since: datetime | None, until: datetime | None, first: str | None, limit: int
+    ) -> Sequence[CaseFile]:
+        return [
+            case
+            for case in self._active()
+            if (first is None or case.record_id >= first)
+            and any(
+                (since is None or at >= since) and (until is None or at < until)
+                for at in (each.released_at for each in case.packages.packages)
+                if at is not None
+            )
+        ][:limit]
 
     async def unfiled(self, limit: int) -> Sequence[CaseFile]:
         return [each for each in self._active() if each.unfiled][:limit]

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from direct311.cli import (
     approvals,
+    case_exemptions,
     case_fees,
     case_files,
     case_legal,
@@ -62,6 +63,7 @@ def register(
     case_legal.register(app, run, print_json, console)
     case_search.register(app, run, console, errors)
     case_preservation.register(app, run, console)
+    case_exemptions.register(app, run, console, errors)
 
     @app.command("open")
     def open_case(

@@ -34,6 +34,7 @@ HELD_BY: Mapping[str, str] = MappingProxyType(
         "case_message": "retention",
         "case_scope": "retention",
         "case_package": "retention",
+        "exemption_log": "retention",
         "audit_entry": "audit",
         "exempt_entry": "audit",
     }

@@ -53,6 +53,7 @@ HELD_BY = {
     "case_message": "retention",
     "case_scope": "retention",
     "case_package": "retention",
+    "exemption_log": "retention",
     "audit_entry": "audit",
     "exempt_entry": "audit",
 }

@@ -15,6 +15,7 @@ from direct311.retention.certificates import wiring as certificates
 from direct311.retention.charges import wiring as charges
 from direct311.retention.correspondence import wiring as correspondence
 from direct311.retention.denials import wiring as denials
+from direct311.retention.exemption_log import wiring as exemption_log
 from direct311.retention.grants import wiring as grants
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
@@ -115,6 +116,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     packaged = packages.wire(
         settings, resources, caller, desk.work, desk.cases, all_holds, desk.documents
     )
+    logged = exemption_log.wire(desk.work, desk.cases, desk.documents, caller)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -174,6 +176,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(scoped)
     app.include_router(packaged.router)
     app.include_router(packaged.public_router)
+    app.include_router(logged)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

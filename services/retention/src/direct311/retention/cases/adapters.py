@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from direct311.retention.cases.domain import CaseFile, CaseKind, CaseRules, case
 from direct311.retention.record import ReleasedWith
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.datafile import load, packaged
+from direct311.runtime.parameters import FIRST, LAST
 from direct311.runtime.storage.database import Document, Index, MongoRecords
 from direct311.runtime.storage.objects import ObjectStore
 
@@ -26,6 +28,7 @@ class MongoCases:
         Index([("public_receipt.mark", 1)], name="mark", unique=True, sparse=True),
         Index([("public_receipt.token_hashes", 1)], name="token", sparse=True),
         Index([("packages.parts.record_id", 1)], name="collected", sparse=True),
+        Index([("packages.packages.released_at", 1), ("_id", 1)], name="released", sparse=True),
         Index([("unfiled", 1)], name="unfiled", partialFilterExpression={"unfiled": True}),
     )
 
@@ -58,6 +61,18 @@ class MongoCases:
     async def of_token(self, token_hash: str) -> CaseFile | None:
         query = {"public_receipt.token_hashes": token_hash, "lifecycle": "active"}
         return next(iter(await self._read(query, 1)), None)
+
+    async def released(
+        self, since: datetime | None, until: datetime | None, first: str | None, limit: int
+    ) -> Sequence[CaseFile]:
+        time = {"$gte": since or FIRST, "$lt": until or LAST}
+        query: Document = {
+            "packages.packages": {"$elemMatch": {"released_at": time}},
+            "lifecycle": "active",
+        }
+        if first is not None:
+            query["_id"] = {"$gte": first}
+        return await self._read(query, limit)
 
     async def unfiled(self, limit: int) -> Sequence[CaseFile]:
         return await self._read({"unfiled": True, "lifecycle": "active"}, limit)

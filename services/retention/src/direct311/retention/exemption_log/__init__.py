@@ -1,0 +1,1 @@
+"""What was withheld in released packages, over all cases."""

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from uuid_utils import compat
 
+from direct311.verifier.cases_report import verify_cases_report
+from direct311.verifier.policy import Policy
 from tests.support import disposition
 from tests.support.county import County, until
 
@@ -73,6 +75,12 @@ async def test_a_case_is_in_the_register_with_each_of_its_steps(county: County) 
     report = (await asked(county, "/v1/cases-report", year=year)).json()
     public = next(each for each in report["kinds"] if each["kind"] == "public_records")
     assert public["outcomes"]["withdrawn"] >= 1
+    # The log signs all of it, and the auditors' tool says so offline.
+    policy = Policy.parse((county.stack.root / "audit.policy").read_bytes())
+    checked = verify_cases_report(report["note"].encode(), policy.trust)
+    assert checked.ok, checked.text
+    wrong = report["note"].replace(f'"year":{year}', f'"year":{year - 1}')
+    assert not verify_cases_report(wrong.encode(), policy.trust).ok
 
 
 @pytest.mark.policy("P18")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,6 +24,17 @@ LINE: dict[str, Any] = {
     "grants": 5,
     "revoked": 4,
 }
+EXIGENT: dict[str, Any] = LINE | {
+    "instrument": "exigent_request",
+    "refused": 1,
+    "objected": 0,
+    "narrowed": 2,
+    "granted": 3,
+    "persons_at_most": 19,
+    "followed_up": 2,
+    "not_followed_up": 1,
+}
+NOTE = "direct311-cases-report-v1\n{}\n\n\u2014 log AAAA\n"
 EMPTY: dict[str, Any] = dict.fromkeys(LINE, 0) | {"outcomes": {}, "median_days": None}
 
 
@@ -39,7 +51,15 @@ class Audit:
             {"kind": "public_records", **LINE},
             {"kind": "law_enforcement", **EMPTY},
         ]
-        return {"year": 2026, "kinds": kinds, "access_event": "event-1"}
+        return {
+            "year": 2026,
+            "kinds": kinds,
+            "instruments": [EXIGENT],
+            "as_of": "2026-12-01T10:00:00Z",
+            "size": 40,
+            "note": NOTE,
+            "access_event": "event-1",
+        }
 
 
 def said(*arguments: str) -> tuple[Audit, str, list[object]]:
@@ -69,6 +89,8 @@ def test_it_asks_for_a_year_and_shows_each_kind() -> None:
     assert ["outcomes", "denied: 1", "", ""] in rows
     assert ["median days", "4.5", "", ""] in rows
     assert ["items withheld", "7", "0", "0"] in rows
+    assert ["none followed", "1"] in rows
+    assert ["persons at most", "19"] in rows
     assert "this question is event event-1" in screen
 
 
@@ -76,3 +98,10 @@ def test_it_gives_the_answer_as_it_came() -> None:
     _, screen, printed = said("--json")
     assert screen == ""
     assert [each["year"] for each in printed if isinstance(each, dict)] == [2026]
+
+
+def test_it_saves_the_signed_report_as_it_came(tmp_path: Path) -> None:
+    out = tmp_path / "cases-2026.note"
+    _, screen, _ = said("--out", str(out))
+    assert out.read_bytes() == NOTE.encode()
+    assert "signed report written to" in screen

@@ -19,8 +19,11 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from direct311.schemas.secrecy import NO_END
+from direct311.verifier.cases_report import verify_cases_report
+from direct311.verifier.checkpoint import Trust
 from tests.unit.audit.audit_under_test import ASKING, COUNSEL, AuditUnderTest
 from tests.unit.audit.events import RECORD, START, Producer, received
+from tests.unit.audit.log_contract import LOG_KEYS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.policy("P13")]
 
@@ -55,7 +58,9 @@ class Registry(AuditUnderTest):
     def __init__(self) -> None:
         super().__init__()
         self.retention = Producer("retention")
-        self.register = CaseRegister(self.audited, self.stores.followed)
+        self.register = CaseRegister(
+            self.audited, self.stores.followed, LOG_KEYS, self.stores.clock
+        )
 
     async def say(self, *events: ev.DisclosureEvent) -> None:
         """Each when it happens: nothing is logged before that."""
@@ -288,7 +293,7 @@ async def test_without_the_role_nothing_is_looked_up(audit: Registry) -> None:
 
 
 async def test_the_report_counts_the_cases_of_a_year_by_kind(audit: Registry) -> None:
-    kinds, _ = await audit.register.report(ASKING, YEAR)
+    kinds = (await audit.register.report(ASKING, YEAR)).kinds
     public, police, referral = kinds
     assert (public.kind, police.kind, referral.kind) == (
         "public_records",
@@ -300,27 +305,81 @@ async def test_the_report_counts_the_cases_of_a_year_by_kind(audit: Registry) ->
     assert (public.released, public.releases, public.withheld) == (1, 1, 4)
     assert (public.grants, public.revoked) == (1, 1)
     assert police == police.model_copy(update={"received": 0, "grants": 0})
-    assert (await audit.register.report(ASKING, YEAR - 1))[0][0].received == 0
+    assert (await audit.register.report(ASKING, YEAR - 1)).kinds[0].received == 0
 
 
 @pytest.mark.policy("P18")
 async def test_an_exempt_case_counts_once_it_is_open_for_every_caller(audit: Registry) -> None:
     for context in (ASKING, COUNSEL):
-        kinds, _ = await audit.register.report(context, YEAR)
+        kinds = (await audit.register.report(context, YEAR)).kinds
         assert kinds[1].received == 0
         event = audit.access_log.events()[-1]
         assert (event.what.result_count, event.what.fields) == (2, ("audit_entry",))
     await audit.secrecy.note(SECRET, 9, None, law_enforcement=True)
-    kinds, _ = await audit.register.report(ASKING, YEAR)
+    kinds = (await audit.register.report(ASKING, YEAR)).kinds
     assert (kinds[1].received, kinds[1].open, kinds[1].grants) == (1, 1, 1)
+
+
+def legal_steps(audit: Registry, case_id: str, *steps: tuple[str, str, tuple[str, ...]]) -> Any:
+    """The steps of a law-enforcement case that nothing keeps exempt, from its opening on."""
+    return [
+        audit.step(case_id, version, step, state, codes=codes, kind="law_enforcement", actor="lia")
+        for version, (step, state, codes) in enumerate(steps, 1)
+    ]
+
+
+CALLED = ("called_back", "verified", ("instrument", "trial_subpoena", "mdpd", "confirmed"))
+OPENED: tuple[str, str, tuple[str, ...]] = ("opened", "received", ())
+THREAT = ("exigent", "verifying", ("exigent_request", "mdpd", "life"))
+OFFICER = ("called_back", "verified", ("officer", "exigent_request", "mdpd", "confirmed"))
+FOLLOWED = ("followed_up", "granted", ("follow_up", "search_warrant", "mdpd", "confirmed"))
+
+
+@pytest.mark.policy("P18")
+async def test_the_report_counts_law_enforcement_by_instrument(audit: Registry) -> None:
+    police: dict[str, Any] = {"kind": "law_enforcement"}
+    await audit.say(
+        *legal_steps(audit, "case-s", OPENED, CALLED, ("scoped", "scoped", ("narrowed",))),
+        audit.granted("case-s", 4, **police),
+        *legal_steps(audit, "case-r", OPENED, ("refused", "refused", ("not_genuine",))),
+        *legal_steps(audit, "case-d", OPENED, ("refused", "refused", (*CALLED[2][:3], "denied"))),
+        *legal_steps(audit, "case-w", ("opened", "received", ("internal_referral",))),
+        *legal_steps(audit, "case-x", OPENED, THREAT, OFFICER),
+        audit.granted("case-x", 4, **police),
+        *legal_steps(audit, "case-y", OPENED, THREAT, OFFICER),
+        audit.granted("case-y", 4, **police),
+    )
+    follow = audit.step("case-y", 5, FOLLOWED[0], FOLLOWED[1], codes=FOLLOWED[2], **police)
+    await audit.say(follow)
+    report = await audit.register.report(ASKING, YEAR)
+    found = {each.instrument: each for each in report.instruments}
+    assert sorted(found) == ["exigent_request", "internal_referral", "none", "trial_subpoena"]
+    exigent, subpoena = found["exigent_request"], found["trial_subpoena"]
+    assert (exigent.received, exigent.followed_up, exigent.not_followed_up) == (2, 1, 1)
+    assert (subpoena.received, subpoena.refused, subpoena.narrowed) == (2, 1, 1)
+    assert (subpoena.granted, subpoena.persons_at_most) == (1, 1)
+    assert (found["none"].received, found["none"].refused) == (1, 1)
+    assert found["internal_referral"].received == 1
+    # The exempt case is in no line.
+    assert sum(each.received for each in report.instruments) == report.kinds[1].received == 6
+
+
+async def test_the_report_is_signed_as_a_whole_by_the_log(audit: Registry) -> None:
+    report = await audit.register.report(ASKING, YEAR)
+    trust = Trust(tuple(LOG_KEYS.ever()))
+    assert verify_cases_report(report.note.encode(), trust).ok
+    for place in range(len(report.note)):
+        other = "0" if report.note[place] != "0" else "1"
+        changed = report.note[:place] + other + report.note[place + 1 :]
+        assert not verify_cases_report(changed.encode(), trust).ok, place
 
 
 async def test_a_case_received_before_the_year_is_not_of_the_year(audit: Registry) -> None:
     late = datetime(YEAR + 1, 1, 1, tzinfo=UTC) + DAY
     await audit.say(audit.step(ASKED, 2, "closed", "closed", late, codes=("denied",)))
-    this, _ = await audit.register.report(ASKING, YEAR)
+    this = (await audit.register.report(ASKING, YEAR)).kinds
     assert this[0].outcomes == {"denied": 1, "full": 1}
-    following, _ = await audit.register.report(ASKING, YEAR + 1)
+    following = (await audit.register.report(ASKING, YEAR + 1)).kinds
     assert following[0].received == 0
 
 
@@ -354,6 +413,8 @@ def test_over_http() -> None:
     assert (unknown.status_code, SECRET in unknown.text) == (404, False)
     report = client.get("/v1/cases-report", params=given | {"year": YEAR}).json()
     assert (report["year"], report["kinds"][0]["received"]) == (YEAR, 2)
+    checked = verify_cases_report(report["note"].encode(), Trust(tuple(LOG_KEYS.ever())))
+    assert checked.ok, checked.text
     for path in ("/v1/cases", f"/v1/cases/{ASKED}", f"/v1/cases-report?year={YEAR}"):
         answer = client.get(path, params=given, headers={"x-test-role": "agent"})
         if "?" not in path:

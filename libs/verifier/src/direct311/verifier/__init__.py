@@ -12,6 +12,7 @@ event       an access event as its producer signed it
 entry       a leaf of the log: an event under a key that can be destroyed
 bundle      the receipts and bundles that an auditor keeps
 package     a released package of a disclosure case, with the receipt of its release
+cases_report  the yearly report of disclosure cases, signed by the log
 log         a whole log against one or several checkpoints
 difference  how a run of entries came to differ from the signed one
 report      what a verification found, in words

@@ -1,4 +1,5 @@
-"""The auditor's command: check a receipt, a bundle, a whole log or a released package, offline."""
+"""The auditor's command: check a receipt, a bundle, a whole log, a released package or a report of
+cases, offline."""
 
 import argparse
 import sys
@@ -7,6 +8,7 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from direct311.verifier.bundle import verify_bundle, verify_receipt
+from direct311.verifier.cases_report import verify_cases_report
 from direct311.verifier.checkpoint import Quorum, Trust
 from direct311.verifier.event import EventError, EventKey, decode_json, parse_event_keys
 from direct311.verifier.log import directory, verify_log
@@ -134,6 +136,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     package.set_defaults(run=_package)
 
+    report = commands.add_parser(
+        "report",
+        parents=[trust],
+        help="check the yearly report of disclosure cases",
+        description="Check a report of disclosure cases: the signature of the log, the form, and "
+        "that its numbers agree. Cosignatures do not apply to it.",
+        epilog=_EPILOG,
+    )
+    report.add_argument("file", type=Path, metavar="FILE")
+    report.set_defaults(run=_report)
+
     log = commands.add_parser(
         "log",
         parents=[trust],
@@ -209,6 +222,10 @@ def _package(options: argparse.Namespace) -> Report:
     trust = _trust(options) if receipts else None
     with options.file.open("rb") as file:
         return verify_package(file, keys, receipts=receipts, trust=trust, producers=producers)
+
+
+def _report(options: argparse.Namespace) -> Report:
+    return verify_cases_report(options.file.read_bytes(), _trust(options))
 
 
 def _log(options: argparse.Namespace) -> Report:

@@ -99,7 +99,7 @@ def wire(
             exports_router(exporting, caller),
             who_saw_router(exporting, reading, caller),
             cases_router(of_cases, caller),
-            register_router(CaseRegister(audited, followed), caller),
+            register_router(CaseRegister(audited, followed, log.log_keys, clock), caller),
             breach_router(Breach(audited, followed, people, rules), clock, caller),
         ),
         subject=(

@@ -147,7 +147,9 @@ class CaseDesk:
                 public_receipt=public_receipt,
                 legal=legal,
             )
-            step = after.recorded(rules, step="opened", actor=caller.sub, at=now)
+            # A case that the county opens by itself has no call-back that would say so.
+            codes = (legal.instrument,) if legal is not None and legal.instrument else ()
+            step = after.recorded(rules, step="opened", actor=caller.sub, at=now, codes=codes)
             placed = provisional_placed(agent(caller), now, case_id, bounds, 1)
             return Change(after, (Outgoing(step), *placed))
 

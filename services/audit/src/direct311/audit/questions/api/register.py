@@ -8,6 +8,7 @@ from pydantic import Field
 
 from direct311.audit.question import CaseId
 from direct311.audit.questions.api.questions import Limit, Reference
+from direct311.audit.questions.domain.instruments import InstrumentReport
 from direct311.audit.questions.domain.register import KindReport, RegisteredCase
 from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.register import CaseRegister
@@ -46,11 +47,18 @@ class OneCase(RegisteredCase):
 
 
 class CasesReport(Model):
-    """The cases received in `year` (UTC), one line for each kind. A case that is exempt now counts
-    from when it is no longer exempt."""
+    """The cases received in `year` (UTC), one line for each kind, and those of law enforcement one
+    for each instrument. A case that is exempt now counts from when it is no longer exempt. `size`:
+    how many entries of the log it is made of, `as_of`: when. `note`: the whole report as a note
+    (c2sp.org/signed-note), signed with the keys of the log; `direct311-verifier report` checks
+    it."""
 
     year: int
     kinds: tuple[KindReport, ...]
+    instruments: tuple[InstrumentReport, ...]
+    as_of: Instant
+    size: int
+    note: str
     access_event: str
 
 
@@ -101,9 +109,18 @@ def register_router(
     async def report(
         who: Who, year: Annotated[Year, Query()], reference: Reference | None = None
     ) -> CasesReport:
-        """The transparency report of a year, by kind of case."""
+        """The transparency report of a year, by kind of case and by instrument, signed as a
+        whole."""
         context = QueryContext(who, "GET /v1/cases-report", reference)
-        kinds, access_event = await register.report(context, year)
-        return CasesReport(year=year, kinds=tuple(kinds), access_event=access_event)
+        found = await register.report(context, year)
+        return CasesReport(
+            year=found.year,
+            kinds=tuple(found.kinds),
+            instruments=tuple(found.instruments),
+            as_of=found.as_of,
+            size=found.size,
+            note=found.note,
+            access_event=found.access_event,
+        )
 
     return router

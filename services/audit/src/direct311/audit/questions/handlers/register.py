@@ -17,7 +17,13 @@ from pydantic import ValidationError
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Exempt, Group
 from direct311.audit.index_row import IndexRow
+from direct311.audit.log.handlers.log_keys import LogKeys
 from direct311.audit.log.ports.log import Followed
+from direct311.audit.questions.domain.instruments import (
+    InstrumentReport,
+    by_instrument,
+    persons_at_most,
+)
 from direct311.audit.questions.domain.register import (
     KindReport,
     RegisteredCase,
@@ -33,8 +39,11 @@ from direct311.audit.questions.handlers.audited_query import (
     QueryContext,
     is_withheld,
 )
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
+from direct311.verifier.cases_report import report_text
+from direct311.verifier.note import Note
 
 STEPS = Filter(action="case")
 """What says a step of a case; each case has at least one."""
@@ -66,12 +75,30 @@ class RegisterPage:
     access_event: str
 
 
+@dataclass(frozen=True, slots=True)
+class YearsReport:
+    """The cases received in a year, from the first `size` entries of the log, and those that were
+    not exempt at `as_of`. `note`: all of it as a note, signed with the keys of the log."""
+
+    year: int
+    as_of: datetime
+    size: int
+    kinds: Sequence[KindReport]
+    instruments: Sequence[InstrumentReport]
+    note: str
+    access_event: str
+
+
 class CaseRegister:
     """Auditors' questions about disclosure cases."""
 
-    def __init__(self, audited: AuditedQuery, log: Followed) -> None:
+    def __init__(
+        self, audited: AuditedQuery, log: Followed, log_keys: LogKeys, clock: Clock
+    ) -> None:
         self._audited = audited
         self._log = log
+        self._log_keys = log_keys
+        self._clock = clock
 
     async def page(self, context: QueryContext, *, limit: int, after: str | None) -> RegisterPage:
         """Cases by their first entry, newest first.
@@ -129,14 +156,18 @@ class CaseRegister:
         withheld = any(is_withheld(row, secret) for row in rows)
         return case_of(said, exempt=withheld), event_id
 
-    async def report(self, context: QueryContext, year: int) -> tuple[Sequence[KindReport], str]:
-        """The cases received in a year (UTC), by kind, and the id of the question's own event. A
-        case counts once it is no longer exempt, for every caller: the report is for everybody."""
+    async def report(self, context: QueryContext, year: int) -> YearsReport:
+        """The cases received in a year (UTC), by kind and by instrument, signed. A case counts once
+        it is no longer exempt, for every caller: the report is for everybody.
+
+        :raises NoLogKeyError: no key of the log is in force, so nothing can be signed.
+        """
         begin = datetime(year, 1, 1, tzinfo=UTC)
         end = begin.replace(year=year + 1)
         query = STEPS.within(begin, end - timedelta(milliseconds=1))
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
+        as_of = self._clock.now()
         secret = await self._audited.exempt_now()
         chosen = {
             case_id
@@ -152,7 +183,33 @@ class CaseRegister:
             for each in await self._audited.open(rows[at : at + BATCH], event_id, secret):
                 if told := _said(each):
                     said.setdefault(told[2].case_id, []).append(told)
-        return report_of(case_of(each, exempt=False) for each in said.values()), event_id
+        cases = [case_of(each, exempt=False) for each in said.values()]
+        kinds = report_of(cases)
+        persons = {case_id: persons_at_most(each) for case_id, each in said.items()}
+        instruments = by_instrument(cases, persons)
+        note = self._signed(year, as_of, head.size, kinds, instruments)
+        return YearsReport(year, as_of, head.size, kinds, instruments, note, event_id)
+
+    def _signed(
+        self,
+        year: int,
+        as_of: datetime,
+        size: int,
+        kinds: Sequence[KindReport],
+        instruments: Sequence[InstrumentReport],
+    ) -> str:
+        text = report_text(
+            {
+                "log": self._log_keys.origin,
+                "size": size,
+                "as_of": as_of.astimezone(UTC).isoformat(timespec="seconds"),
+                "year": year,
+                "kinds": [each.model_dump(mode="json") for each in kinds],
+                "instruments": [each.model_dump(mode="json") for each in instruments],
+            }
+        )
+        signers = self._log_keys.in_force(self._clock.now())
+        return str(Note(text, tuple(signer.sign(text) for signer in signers)))
 
     async def _known(self, size: int, exempt: Exempt | None) -> list[tuple[str, Group]]:
         """All cases that may be seen, newest first, each with its steps counted."""

@@ -11,6 +11,7 @@ from direct311.retention.cases.domain import CaseFile
 from direct311.retention.holds.domain import Bounds, HoldQuery, OpenCases
 from direct311.retention.preservation.handlers import Preservation
 from direct311.retention.record import InventoryRecord
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import Write
 from tests.support.memory import InMemoryRecords
@@ -21,9 +22,13 @@ from tests.unit.retention.holds.test_no_held_record_is_ordered import (
     interleave,
     turn,
 )
+from tests.unit.retention.legal_process.fakes import LARS, LegalOffice
 
 RECORDS = ("r1", "r2", "r3")
 POTHOLES = Bounds(query=HoldQuery(service_codes=("POTHOLE",)))
+GATEWAY = Caller("svc:intake", ("service",), authentication="service")
+ANA = Caller("ana", ("agent",))
+KEY = "0f4e" * 8
 Act = Callable[["WatchedCounty"], Coroutine[Any, Any, None]]
 
 
@@ -110,6 +115,30 @@ async def open_close_and_open_again(county: WatchedCounty) -> None:
     county.answered.append(case_id)
 
 
+async def submit(county: WatchedCounty) -> None:
+    """Somebody asks at the gateway, without bounds. The same call may be made again."""
+    done = await county.submissions.submit(GATEWAY, KEY, "potholes", None)
+    county.answered.append(done.case_id)
+
+
+async def refer(county: WatchedCounty) -> None:
+    """Staff refer r1 to the county's own desk. The same call may be made again, with a new key if
+    it is told that another call with this one has not finished."""
+    referrals, words = LegalOffice(county).referrals, "two bills for one pothole"
+    try:
+        file = await referrals.refer(ANA, KEY, "r1", "fraud", words)
+    except RefusedError as refusal:
+        if refusal.code != "idempotency_key":
+            raise
+        file = await referrals.refer(ANA, KEY[::-1], "r1", "fraud", words)
+    county.answered.append(file.record_id)
+
+
+async def open_for_law_enforcement(county: WatchedCounty) -> None:
+    file = await county.desk.open_case(LARS, "law_enforcement", "a name", None, None)
+    county.answered.append(file.record_id)
+
+
 async def dispose(county: WatchedCounty) -> None:
     retention = county.retention
     try:
@@ -137,7 +166,12 @@ OPENINGS: tuple[Act, ...] = (
     open_and_identify,
     open_and_withdraw,
     open_close_and_open_again,
+    submit,
+    refer,
+    open_for_law_enforcement,
 )
+REPEATED: tuple[Act, ...] = (submit, refer)
+"""Openings with a key, which whoever got no answer makes again."""
 
 
 def steps_of(act: Act) -> int:
@@ -188,6 +222,32 @@ def test_no_covered_record_is_ordered(acts: list[Act], choices: list[tuple[int, 
     county = WatchedCounty()
     interleave([act(county) for act in dict.fromkeys(acts)], choices)
     ends(county)
+
+
+@pytest.mark.policy("P13", "P14")
+@pytest.mark.parametrize("opening", REPEATED)
+def test_an_opening_that_is_killed_at_any_step_is_one_case_once_it_is_repeated(
+    opening: Act,
+) -> None:
+    """Its process dies while a review runs in another one. From the repeat's answer on, no record
+    that the case covers is ordered."""
+    killed = []
+    for stretch in range(1, steps_of(opening)):
+        for at in range(0, steps_of(dispose), 5):
+            county = WatchedCounty()
+            dying = opening(county)
+            # Never goes on, and nothing of it is cleaned up, as when its process is killed.
+            killed.append(dying)
+            for _ in range(stretch):
+                dying.send(None)
+            repeated = opening(county)
+            interleave([dispose(county), repeated, loops(county)], [(0, at), (1, 1000)])
+            interleave([dispose(county)], [])
+            ends(county)
+            assert len(set(county.answered)) == 1
+            assert len(county.files.states()) == 1
+    for each in killed:
+        each.close()
 
 
 def _search(monkeypatch: pytest.MonkeyPatch) -> None:

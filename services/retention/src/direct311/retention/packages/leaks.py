@@ -28,8 +28,26 @@ LARGEST_ENTRY: Final = 256 * 1024 * 1024
 """The most unpacked bytes of one entry or stream: a larger one is not extracted."""
 LARGEST_PACKAGE: Final = 4 * 1024 * 1024 * 1024
 """The most unpacked bytes of a package whose text is searched."""
+LARGEST_STREAM: Final = 64 * 1024 * 1024
+"""The most unpacked bytes of one stream of a PDF."""
+LARGEST_DRAWING: Final = 8 * 1024 * 1024
+"""The most unpacked bytes of what draws one page or form: its text is read in one piece."""
+LARGEST_LZW: Final = 256 * 1024
+"""The most packed bytes of a stream that is packed by LZW, whose unpacking has no limit."""
+MOST_TEXT: Final = 1024 * 1024 * 1024
+"""The most text of one entry, with all that lies inside of it."""
 MOST_DEPTH: Final = 4
 """How deep packages, documents and attachments may lie inside each other."""
+
+# A few kilobytes may say that they are gigabytes. The library's limits hold for the whole process.
+pikepdf.settings.set_qpdf_limits(
+    flate_max_memory=LARGEST_STREAM,
+    run_length_max_memory=LARGEST_STREAM,
+    png_max_memory=LARGEST_STREAM,
+    tiff_max_memory=LARGEST_STREAM,
+    dct_max_memory=LARGEST_STREAM,
+    max_stream_filters=3,
+)
 
 _RECORD: Final = re.compile(
     r"^data/(?:records|media)/(?P<record_id>[A-Za-z0-9_-]{1,64})(?:\.json$|/)"
@@ -41,6 +59,9 @@ _PAYLOAD: Final = "data/"
 """What lies here is the records' own. The rows of the exemption log name records too, but have the
 names of staff in them."""
 _SHOWING: Final = frozenset({"Tj", "'", '"', "TJ"})
+_MOVING: Final = frozenset({"Td", "TD", "Tm", "T*", "ET"})
+_OPERATORS: Final = " ".join(("Tf", *sorted(_SHOWING), *sorted(_MOVING)))
+"""All others only draw, and a page may have millions of them."""
 _MOST_NESTED: Final = 60
 _MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
 
@@ -127,6 +148,15 @@ def extracted(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
 
     :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
     """
+    size = 0
+    for piece in _extracted(name, content, depth):
+        size += len(piece.text)
+        if size > MOST_TEXT:
+            raise NotExtractableError("more text than can be searched")
+        yield piece
+
+
+def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
     if depth > MOST_DEPTH:
         raise NotExtractableError("files lie too deep inside each other")
     record_id = _record_of(name)
@@ -347,9 +377,7 @@ def _is_picture(stream: pikepdf.Stream) -> bool:
 
 def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
     """The decompressed bytes of a stream, as text; an attached file is extracted like an entry."""
-    content = stream.read_bytes()
-    if len(content) > LARGEST_ENTRY:
-        raise NotExtractableError("a stream is too large")
+    content = _unpacked(stream)
     if stream.get("/Type") == "/EmbeddedFile":
         name = "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
         yield from (piece.text for piece in extracted(name, content, depth + 1))
@@ -358,6 +386,18 @@ def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
         # A font: its glyphs are no text.
         return
     yield content.decode("latin-1")
+
+
+def _unpacked(stream: pikepdf.Stream) -> bytes:
+    """:raises NotExtractableError: it is larger than it may be.
+    :raises pikepdf.PdfError: it does not unpack."""
+    filters = str(stream.get("/Filter", ""))
+    if "LZW" in filters and len(stream.read_raw_bytes()) > LARGEST_LZW:
+        raise NotExtractableError("a stream is too large")
+    content = stream.read_bytes()
+    if len(content) > LARGEST_STREAM:
+        raise NotExtractableError("a stream is too large")
+    return content
 
 
 def _pdf_strings(node: Any, found: list[str], depth: int = 0) -> None:
@@ -392,7 +432,7 @@ def _around(content: bytes) -> Iterator[str]:
             with contextlib.suppress(ValueError):
                 packed = base64.a85decode(packed.strip().removesuffix(b"~>"))
         with contextlib.suppress(zlib.error):
-            packed = zlib.decompressobj().decompress(packed, LARGEST_ENTRY)
+            packed = zlib.decompressobj().decompress(packed, LARGEST_STREAM)
             yield packed.decode("latin-1")
 
 
@@ -408,7 +448,9 @@ def _shown(document: pikepdf.Pdf) -> Iterator[str]:
 def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator[str]:
     fonts = resources.get("/Font", {}) if resources is not None else {}
     font = _Font(None)
-    for instruction in pikepdf.parse_content_stream(source):
+    if sum(len(_unpacked(each)) for each in _drawing(source)) > LARGEST_DRAWING:
+        raise NotExtractableError("a page that draws too much")
+    for instruction in pikepdf.parse_content_stream(source, _OPERATORS):
         operands, name = instruction.operands, str(instruction.operator)
         if name == "Tf" and operands:
             chosen = str(operands[0])
@@ -419,9 +461,16 @@ def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator
                     yield font.text(bytes(each))
             if name in ("'", '"'):
                 yield "\n"
-        elif name in ("Td", "TD", "Tm", "T*", "ET"):
+        elif name in _MOVING:
             # Where the text goes on elsewhere. Spaces and line ends do not matter to the search.
             yield "\n"
+
+
+def _drawing(source: Any) -> Sequence[pikepdf.Stream]:
+    """The streams that draw a page or a form."""
+    drawn = source.obj.get("/Contents", ()) if isinstance(source, pikepdf.Page) else source
+    parts = [drawn] if isinstance(drawn, pikepdf.Stream) else list(drawn)
+    return [each for each in parts if isinstance(each, pikepdf.Stream)]
 
 
 class _Font:
@@ -439,7 +488,7 @@ class _Font:
         self._width = 2 if composite else 1
         mapped = font.get("/ToUnicode")
         if isinstance(mapped, pikepdf.Stream):
-            self._codes = dict(_mapped(mapped.read_bytes().decode("latin-1")))
+            self._codes = dict(_mapped(_unpacked(mapped).decode("latin-1")))
         elif composite:
             raise NotExtractableError("a font does not say which characters it shows")
         encoding = font.get("/Encoding")

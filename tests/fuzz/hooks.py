@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import schemathesis
+from schemathesis.specs.openapi.checks import ensure_resource_availability
 
 from tests.fuzz.callers import callers
 
@@ -93,10 +94,28 @@ def no_leak(_: Any, response: Any, case: Any) -> None:
 @schemathesis.check
 def no_way_in(_: Any, response: Any, case: Any) -> None:
     """Who may not call is refused, whatever is sent; and nothing breaks by it."""
-    sent = (response.request.headers.get("Authorization") or "").removeprefix("Bearer ")
+    sent = (_sent_by(response) or "").removeprefix("Bearer ")
     for caller in callers(_SERVICE, case.method, case.operation.path):
         if not caller.may and sent == _GIVEN["tokens"][caller.role]:
             assert 400 <= response.status_code < 500, "Somebody who may not call was let in."
+
+
+@schemathesis.check
+def found_by_its_maker(context: Any, response: Any, case: Any) -> None:
+    """What a call has just made is there for the same caller.
+
+    Schemathesis' own check knows one caller. Here two call in turn, and for a desk that does not
+    keep a case, it does not exist (404), however new it is.
+    """
+    made = context.internals.find_parent(case_id=case.id)
+    answer = context.internals.find_response(case_id=made.id) if made is not None else None
+    if answer is not None and _sent_by(answer) == _sent_by(response):
+        ensure_resource_availability(context, response, case)
+
+
+def _sent_by(response: Any) -> str | None:
+    """The token of who called."""
+    return response.request.headers.get("Authorization")
 
 
 @schemathesis.deserializer("text/xml")

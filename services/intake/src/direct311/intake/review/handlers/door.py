@@ -13,7 +13,7 @@ from direct311.intake.review.domain.places import FieldTexts
 from direct311.intake.review.domain.reviews import PUBLIC, ShownText
 from direct311.intake.review.ports import StoredRequests
 from direct311.runtime.access.disclosures import Disclosures, under_case
-from direct311.runtime.access.grants import PERSON_INDEX
+from direct311.runtime.access.grants import PERSON_INDEX, CaseGrant
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
@@ -33,13 +33,15 @@ field counts as a change until it is named here."""
 @dataclass(frozen=True, slots=True)
 class Granted:
     """What a case lets somebody do with a record. `fields`: the sealed fields of intake that the
-    grant names; empty if no grant in force names the person and the record."""
+    grant names; empty if no grant in force names the person and the record. `grants`: all of the
+    case, as they were checked just now."""
 
     caller: Caller
     case_id: str
     kind: str
     request: ServiceRequest
     fields: tuple[str, ...]
+    grants: tuple[CaseGrant, ...] = ()
 
 
 class Door:
@@ -69,8 +71,9 @@ class Door:
         request = await self._requests.get(record_id)
         if request is None:
             raise NO_SUCH_REQUEST
-        now, best = self._clock.now(), Granted(caller, case_id, PUBLIC, request, ())
-        for grant in await self._disclosures.grants(case_id):
+        grants = await self._disclosures.grants(case_id)
+        now, best = self._clock.now(), Granted(caller, case_id, PUBLIC, request, (), grants)
+        for grant in grants:
             if caller.sub not in grant.workers:
                 continue
             fields = tuple(
@@ -82,7 +85,7 @@ class Door:
             )
             in_force = grant.is_in_force_for(caller.sub, now) and record_id in grant.record_ids
             if in_force and len(fields) >= len(best.fields):
-                best = Granted(caller, case_id, grant.kind, request, fields)
+                best = replace(best, kind=grant.kind, fields=fields)
             elif not best.fields:
                 # The refusal then says what the grant lacks.
                 best = replace(best, kind=grant.kind)
@@ -141,14 +144,26 @@ class Door:
         await self._vault.authorise(access, facts)
 
     async def allows(self, granted: Granted, action: AccessAction, operation: str) -> bool:
-        """Whether the rules allow it. Nothing is opened or written down; see `Vault.allows`."""
-        return self._vault.allows(*await self._access(granted, action, operation))
+        """Whether the rules allow it, by the grants as they were checked when they were looked up.
+        Nothing is opened or written down; see `Vault.allows`."""
+        facts = replace(self._facts(granted), grants=granted.grants)
+        return self._vault.allows(self._asked(granted, action, operation), facts)
 
     async def _access(
         self, granted: Granted, action: AccessAction, operation: str
     ) -> tuple[Access, RecordFacts]:
+        """The access and its facts, with the grants checked once more."""
+        access = self._asked(granted, action, operation)
+        facts = await self._disclosures.facts_for(access, self._facts(granted))
+        return under_case(access, facts), facts
+
+    def _facts(self, granted: Granted) -> RecordFacts:
         request = granted.request
-        access = Access(
+        return RecordFacts(request.record_id, request.assigned_department)
+
+    def _asked(self, granted: Granted, action: AccessAction, operation: str) -> Access:
+        request = granted.request
+        return Access(
             granted.caller,
             action=action,
             purpose=granted.kind,
@@ -161,10 +176,6 @@ class Door:
             notice_version=request.policy.version if request.policy else None,
             result_count=len(request.sealed.keys() & set(granted.fields)),
         )
-        facts = await self._disclosures.facts_for(
-            access, RecordFacts(request.record_id, request.assigned_department)
-        )
-        return under_case(access, facts), facts
 
     def content_of(self, request: ServiceRequest) -> str:
         """A keyed hash of everything that a review shows or depends on."""

@@ -8,24 +8,29 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.disclosures import (
+    MOST_CHECKED,
     Disclosures,
     nonce_of_grant,
     nonce_of_package,
     under_case,
 )
+from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.grants import CaseGrant
 from direct311.runtime.access.ledger import Access, AuditUnavailableError
 from direct311.runtime.access.provider_keys import Watching
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.messaging.signing import Principals, Signer
-from direct311.schemas import Encoded
+from direct311.runtime.messaging.signing import KeptEvent, Principals, Signer
+from direct311.schemas import Encoded, Event
 from direct311.schemas import events as ev
+from direct311.schemas.model import Model
 from direct311.schemas.secrecy import NO_END, DelayedNotice
 from tests.support.disclosures import (
     CASE,
+    CLIENT,
     DAY,
     GRANT,
+    ISSUER,
     RECORD,
     Office,
     Provider,
@@ -427,6 +432,20 @@ async def test_a_provider_that_does_not_answer_makes_no_key_seem_published(offic
 # ---------------------------------------------------------------- checked again at every use
 
 
+async def has_checked(office: Office, case_id: str = CASE) -> Disclosures:
+    """A process that has found the case's grant genuine."""
+    owner = office.owner
+    assert len(await owner.grants(case_id)) == 1
+    return owner
+
+
+async def opens_nothing(office: Office, running: Disclosures) -> None:
+    """Neither in a process that has just started, nor in one that has checked what was there
+    before."""
+    assert await office.owner.grants(CASE) == ()
+    assert await running.grants(CASE) == ()
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -438,9 +457,9 @@ async def test_a_provider_that_does_not_answer_makes_no_key_seem_published(offic
     ],
 )
 async def test_a_changed_body_opens_nothing(office: Office, old: bytes, new: bytes) -> None:
-    event_id = await accepted(office)
+    event_id, running = await accepted(office), await has_checked(office)
     office.store.edit(event_id, **bytes_changed(office.store.kept[event_id], old, new))
-    assert await office.owner.grants(CASE) == ()
+    await opens_nothing(office, running)
 
 
 @pytest.mark.parametrize("header", ["ce_id", "ce_source", "ce_subject", "ce_time", "ce_signature"])
@@ -448,18 +467,18 @@ async def test_a_changed_body_opens_nothing(office: Office, old: bytes, new: byt
 async def test_a_changed_header_opens_nothing(
     office: Office, header: str, value: str | None
 ) -> None:
-    event_id = await accepted(office)
+    event_id, running = await accepted(office), await has_checked(office)
     kept = office.store.kept[event_id].kept
     headers = {name: text for name, text in kept.headers.items() if name != header}
     if value is not None:
         headers[header] = value
     office.store.edit(event_id, kept=kept.model_copy(update={"headers": headers}))
-    assert await office.owner.grants(CASE) == ()
+    await opens_nothing(office, running)
 
 
 async def test_an_administrators_own_grant_opens_nothing(office: Office) -> None:
     """Somebody writes into the database what retention never said."""
-    event_id = await accepted(office)
+    event_id, running = await accepted(office), await has_checked(office)
     forged = office.message(
         office.approved(grant(workers=("eve",))),
         Signer("retention-1", Ed25519PrivateKey.generate()),
@@ -468,13 +487,14 @@ async def test_an_administrators_own_grant_opens_nothing(office: Office) -> None
         update={"headers": dict(forged.headers), "body": forged.body}
     )
     office.store.edit(event_id, kept=kept, event_id=forged.headers["ce_id"])
-    assert await office.owner.grants(CASE) == ()
+    await opens_nothing(office, running)
 
 
 async def test_a_genuine_grant_of_another_case_opens_nothing_here(office: Office) -> None:
     event_id = await accepted(office, office.approved(grant(case_id="case-2")))
+    running = await has_checked(office, "case-2")
     office.store.edit(event_id, case_id=CASE)
-    assert await office.owner.grants(CASE) == ()
+    await opens_nothing(office, running)
 
 
 async def test_another_service_grants_nothing(office: Office) -> None:
@@ -494,9 +514,59 @@ async def test_the_providers_key_may_retire_and_the_grant_stays(office: Office) 
 
 
 async def test_a_key_that_was_not_kept_on_arrival_counts_for_nothing(office: Office) -> None:
-    event_id = await accepted(office)
+    event_id, running = await accepted(office), await has_checked(office)
     office.store.edit(event_id, provider_keys=())
-    assert await office.owner.grants(CASE) == ()
+    await opens_nothing(office, running)
+
+
+async def test_the_same_bytes_are_computed_once_and_compared_at_every_use(office: Office) -> None:
+    class Counting(Principals):
+        checks = 0
+
+        def check_again(self, kept: KeptEvent) -> Event[Model]:
+            self.checks += 1
+            return super().check_again(kept)
+
+    event_id = await accepted(office)
+    principals = Counting(office.trusted)
+    owner = Disclosures(
+        office.store, principals, Approvals(ISSUER, CLIENT), office.provider, office.clock
+    )
+    before = [await owner.grants(CASE) for _ in range(3)]
+    assert (before, principals.checks) == ([before[0]] * 3, 1)
+    kept = office.store.kept[event_id].kept
+    for changes in (
+        {"kept": kept.model_copy(update={"received_at": kept.received_at - 3 * DAY})},
+        {"kept": kept.model_copy(update={"body": kept.body + b" "})},
+        {"version": 7},
+        {"case_id": CASE, "name": "disclosure.revoked"},
+    ):
+        office.store.edit(event_id, **changes)
+        checks = principals.checks
+        await owner.grants(CASE)
+        assert principals.checks == checks + 1
+    assert await owner.grants(CASE) == ()
+
+
+async def test_what_was_not_genuine_is_checked_each_time(office: Office) -> None:
+    event_id = await accepted(office)
+    genuine = office.store.kept[event_id]
+    owner = office.owner
+    office.store.edit(event_id, **bytes_changed(genuine, b'"lia"', b'"eve"'))
+    assert [await owner.grants(CASE) for _ in range(2)] == [(), ()]
+    office.store.edit(event_id, kept=genuine.kept)
+    assert len(await owner.grants(CASE)) == 1
+
+
+async def test_a_process_remembers_some_checks_only(office: Office) -> None:
+    owner = office.owner
+    for number in range(MOST_CHECKED + 5):
+        case_id = f"case-{number}"
+        data = office.approved(grant(case_id=case_id, grant_id=f"grant-{number}"))
+        assert await office.say(data) == []
+        assert len(await owner.grants(case_id)) == 1
+    assert len(owner._checked_before) == MOST_CHECKED
+    assert len(await owner.grants("case-0")) == 1
 
 
 async def test_nothing_is_asked_of_the_network_at_use(office: Office) -> None:

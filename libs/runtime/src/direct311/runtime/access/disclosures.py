@@ -3,13 +3,16 @@
 Retention says in signed events what a case may open. An owner checks such an event when it arrives:
 who signed it, and that each approval is a fresh sign-in at the identity provider. It keeps the
 bytes, and checks all of it again at every use, offline. So nobody who can write to the owner's
-database can make a grant, and a grant that cannot be checked opens nothing.
+database can make a grant, and a grant that cannot be checked opens nothing. Bytes that this process
+has checked before need no second computation: each use compares all of them (decision 111).
 """
 
 import contextlib
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Protocol, get_args
 
 import structlog
@@ -45,6 +48,8 @@ _log = structlog.get_logger(__name__)
 SIGNED_BY = "retention"
 DISCLOSING = frozenset(get_args(ev.DisclosureKind))
 """The purposes that need a grant."""
+MOST_CHECKED = 256
+"""How many events a process remembers as checked."""
 MOST_COUNTED = 1_000
 """The most searches of one kind that a grant can allow."""
 GRANT = "disclosure-grant"
@@ -138,6 +143,7 @@ class Disclosures:
         self._provider = provider
         self._seen = seen
         self._clock = clock
+        self._checked_before: OrderedDict[bytes, ev.DisclosureEvent] = OrderedDict()
 
     async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
         """Check and keep a batch of events; returns the ones that count for nothing, with the
@@ -301,6 +307,18 @@ class Disclosures:
             raise GrantError(str(error)) from None
 
     def _checked_again(self, disclosure: KeptDisclosure) -> ev.DisclosureEvent:
+        """The event, checked now. The outcome depends on nothing but what is kept and on keys that
+        a process reads when it starts, so it is the same for the same bytes."""
+        bytes_of = _digest(disclosure)
+        data = self._checked_before.get(bytes_of)
+        if data is None:
+            data = self._checked_before[bytes_of] = self._check_again(disclosure)
+        self._checked_before.move_to_end(bytes_of)
+        while len(self._checked_before) > MOST_CHECKED:
+            self._checked_before.popitem(last=False)
+        return data
+
+    def _check_again(self, disclosure: KeptDisclosure) -> ev.DisclosureEvent:
         event = self._principals.check_again(disclosure.kept)
         data = event.data
         if not isinstance(data, ev.DisclosureEvent) or event.source != f"/direct311/{SIGNED_BY}":
@@ -341,6 +359,14 @@ class Disclosures:
         if len(different_persons(approvers)) < len(approvers):
             raise GrantError("approved twice by one person")
         return self._approvals
+
+
+def _digest(disclosure: KeptDisclosure) -> bytes:
+    """SHA-256 of everything that is kept."""
+    said = disclosure.model_dump(mode="json", exclude={"kept": {"body"}})
+    return sha256(
+        json.dumps(said, sort_keys=True).encode() + b"\x00" + disclosure.kept.body
+    ).digest()
 
 
 def _is_end(received: Received) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from importlib.metadata import version
 from types import FrameType
 from typing import Generic, TypeVar
@@ -38,6 +39,7 @@ from direct311.runtime.access.services import Services
 from direct311.runtime.access.sign_ins import SignIns
 from direct311.runtime.busy_file import BusyFile
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
+from direct311.runtime.giving_way import GivingWay, YieldingPeer
 from direct311.runtime.http.api import Application
 from direct311.runtime.http.guard import FULLY_RECEIVED, RequestGuard
 from direct311.runtime.http.health import Readiness
@@ -166,6 +168,11 @@ class Resources:
             busy_file=BusyFile(settings.busy_file),
         )
 
+    @cached_property
+    def giving_way(self) -> GivingWay:
+        """The turns of this process's long work beside the gateway."""
+        return GivingWay(lambda: self.busy_file.fresh)
+
     def access_policy(self) -> AccessPolicy:
         """The access rules: the county's own, approved by two people, or the ones that come with
         the software. Records that they are in force.
@@ -214,14 +221,17 @@ class Resources:
         """A lease for this service, held by one process at a time."""
         return MongoLease(self.database["leases"], name, self.instance, length)
 
-    def peer(self, name: str, url: str) -> Peer:
-        """A client of another service, which answers at `url`.
+    def peer(self, name: str, url: str, *, gives_way: bool = False) -> Peer:
+        """A client of another service, which answers at `url`. `gives_way`: what it is asked for is
+        much and not urgent, so it waits while the gateway on this machine is busy.
 
         :raises ServicesError: the principals file does not list it.
         """
         settings, to = self.settings, self.services.at(name)
         secret = settings.client_secret.get_secret_value()
         tokens = Tokens(self.issuer, self.http, settings.client_id, secret, to)
+        if gives_way:
+            return YieldingPeer(url, self.http, tokens, self.giving_way)
         return Peer(url, self.http, tokens)
 
     def aggregate_store(

@@ -31,6 +31,18 @@ from rich.table import Table
 from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
+from tests.load.cases.beside import beside
+from tests.load.cases.collecting import collecting
+from tests.load.cases.grants import grants
+from tests.load.cases.orders import approvals
+from tests.load.cases.table import (
+    COLLECTION_RECORDS,
+    Line,
+    beside_lines,
+    collection_lines,
+    grant_lines,
+    order_lines,
+)
 from tests.load.costs import idle, processor_seconds, read, spent
 from tests.load.generators import Burst, burst, form, reads, steady
 from tests.load.history import history_times
@@ -42,13 +54,14 @@ from tests.load.openings import openings
 from tests.load.proof_size import proof_bytes
 from tests.load.renderings import MOST_SECONDS, renderings
 from tests.load.verification import verification_rates
-from tests.support.county import groups_of
+from tests.support.county import entering, groups_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 RATES = (50, 100, 200)
 TURNS = 5
-PARTS = ("gateway", "middle", "log", "lists", "files", "leaks")
+OF_CASES = ("grants", "collecting", "orders", "gateway-with-cases")
+PARTS = ("gateway", "middle", "log", "lists", "files", "leaks", *OF_CASES)
 IDLE_SECONDS = 20
 OTHERS = ("media", "geo", "routing", "retention", "audit")
 console = Console()
@@ -82,6 +95,18 @@ def main() -> int:
         "--listed", type=int, nargs="*", default=[10_000, 1_000_000], help="requests to list from"
     )
     parser.add_argument("--events", type=int, default=20_000, help="access events to append")
+    parser.add_argument("--grants", type=int, default=100, help="grants of disclosure cases")
+    parser.add_argument(
+        "--collected", type=int, default=COLLECTION_RECORDS, help="records of a case to collect"
+    )
+    parser.add_argument(
+        "--open-cases",
+        type=int,
+        nargs="*",
+        default=[0, 100, 1_000],
+        help="while orders are approved",
+    )
+    parser.add_argument("--orders", type=int, default=50, help="approvals in each turn")
     parser.add_argument(
         "--only", nargs="*", choices=PARTS, help="parts to measure; nothing is written then"
     )
@@ -109,6 +134,9 @@ def main() -> int:
         if arguments.listed and "lists" in wanted:
             with _stack(Path(folder) / "lists") as stack:
                 _lists(stack, arguments.listed, figures)
+        if wanted_cases := [part for part in OF_CASES if part in wanted]:
+            with _stack(Path(folder) / "cases") as stack:
+                asyncio.run(_cases(stack, Path(folder), wanted_cases, arguments, figures))
     if not arguments.only:
         _write(figures, time.monotonic() - started)
     return 0
@@ -119,6 +147,41 @@ def _leaks(figures: Figures) -> None:
     rate, prints = leak_scan_rate()
     figures.add("leak scan", f"{rate:.1f} MB/s a core", f"{prints:,} values of {RECORDS} records")
     figures.add("false stops", f"{false_stops()} of {PACKAGES}", "clean packages of 30 records")
+
+
+async def _cases(
+    stack: Stack, folder: Path, parts: Sequence[str], arguments: Any, figures: Figures
+) -> None:
+    """Disclosure cases, with all services running."""
+    lines: list[Line] = []
+    async with entering(stack) as county:
+        if "grants" in parts:
+            console.print(f"{arguments.grants} grants, each approved, used and revoked")
+            lines += grant_lines(await grants(county, arguments.grants))
+        if "orders" in parts:
+            console.print("destruction orders approved beside open cases, in turns")
+            told = arguments.open_cases, arguments.orders
+            lines += order_lines(await approvals(county, *told, console.print))
+        if "collecting" in parts:
+            console.print(f"{arguments.collected:,} records of a case collected and packaged")
+            lines += collection_lines(await collecting(county, arguments.collected, console.print))
+        if "gateway-with-cases" in parts:
+            console.print("the gateway beside the work of a case, in turns")
+            key, seconds = county.known.api_keys["app"], arguments.seconds
+            intake = county.known.services["intake"]
+            with _bare(county.known) as bare:
+                burst(bare, key, 3, folder)
+                turns = await beside(
+                    county,
+                    TURNS,
+                    seconds,
+                    lambda: burst(bare, key, seconds, folder),
+                    lambda: burst(intake, key, seconds, folder),
+                    console.print,
+                )
+            lines += beside_lines(turns, seconds)
+    for line in lines:
+        figures.add(*line)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Disclosure cases on real servers, for measurements."""

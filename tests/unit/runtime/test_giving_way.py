@@ -68,17 +68,17 @@ async def test_the_pause_ends_with_the_burst() -> None:
     assert time.monotonic() - began < (2 + TIMES) * PIECE_SECONDS
 
 
-async def test_a_long_piece_is_followed_by_a_pause_of_some_seconds_at_most() -> None:
+async def test_a_long_piece_is_followed_by_no_longer_pause() -> None:
     clock = [0.0]
 
     def busy() -> bool:
-        # Each look takes half a second of this clock.
-        clock[0] += 0.5
+        # Each look takes a moment of this clock.
+        clock[0] += 0.05
         return True
 
     async with GivingWay(busy, lambda: clock[0]).turn():
         clock[0] += 100
-    assert 100 < clock[0] <= 100 + MOST_SECONDS + 1.5
+    assert 100 < clock[0] <= 100 + MOST_SECONDS + 0.15
 
 
 async def test_a_piece_that_fails_lets_the_next_one_in() -> None:

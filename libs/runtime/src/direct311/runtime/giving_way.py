@@ -14,10 +14,11 @@ from typing import Any
 from direct311.runtime.peers import HttpClient, Peer, PeerTokens
 
 TIMES = 4.0
-MOST_SECONDS = 4.0
+MOST_SECONDS = 0.25
 LOOK_SECONDS = 0.05
 """How long the pause after a piece is at most (as a multiple of the piece's time, and in seconds),
-and how often it looks whether the gateway is still busy."""
+and how often it looks whether the gateway is still busy. Somebody waits for the answer, so it is
+shorter than a consumer's pause."""
 
 
 class GivingWay:

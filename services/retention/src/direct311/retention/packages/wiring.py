@@ -45,8 +45,7 @@ def wire(
     """
     records = HeldRecords(holds)
     intake = resources.peer("intake", settings.address_of("intake"), gives_way=True)
-    routing = resources.peer("routing", settings.address_of("routing"), gives_way=True)
-    owners = PeerOwners(intake, routing)
+    owners = PeerOwners(intake, resources.peer("routing", settings.address_of("routing")))
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
     approvals = Approvals.from_file(settings.principals_file, settings.issuer_url)

@@ -50,7 +50,8 @@ class ServiceSettings(BaseSettings):
     the broker's topics with the age of a segment (`deploy/topics.yaml`). They must match reality.
 
     `busy_file`: where intake and the services that share its processors have the same file, by
-    which the gateway asks their consumers to leave the processors to it.
+    which the gateway asks their consumers, and those who collect for a package, to leave the
+    processors to it.
     """
 
     model_config = SettingsConfigDict(

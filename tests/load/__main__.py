@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,18 +153,23 @@ async def _cases(
     stack: Stack, folder: Path, parts: Sequence[str], arguments: Any, figures: Figures
 ) -> None:
     """Disclosure cases, with all services running."""
-    lines: list[Line] = []
+
+    def add(lines: Iterable[Line]) -> None:
+        for line in lines:
+            figures.add(*line)
+
     async with entering(stack) as county:
         if "grants" in parts:
             console.print(f"{arguments.grants} grants, each approved, used and revoked")
-            lines += grant_lines(await grants(county, arguments.grants))
+            add(grant_lines(await grants(county, arguments.grants)))
         if "orders" in parts:
             console.print("destruction orders approved beside open cases, in turns")
             told = arguments.open_cases, arguments.orders
-            lines += order_lines(await approvals(county, *told, console.print))
+            add(order_lines(await approvals(county, *told, console.print)))
         if "collecting" in parts:
             console.print(f"{arguments.collected:,} records of a case collected and packaged")
-            lines += collection_lines(await collecting(county, arguments.collected, console.print))
+            found = await collecting(county, arguments.collected, console.print)
+            add(collection_lines(found))
         if "gateway-with-cases" in parts:
             console.print("the gateway beside the work of a case, in turns")
             key, seconds = county.known.api_keys["app"], arguments.seconds
@@ -179,9 +184,7 @@ async def _cases(
                     lambda: burst(intake, key, seconds, folder),
                     console.print,
                 )
-            lines += beside_lines(turns, seconds)
-    for line in lines:
-        figures.add(*line)
+            add(beside_lines(turns, seconds))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ grants, and to build the package."""
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.load.cases.desk import AT_ONCE, IN_A_GRANT, Desk, at_once, succeeded
 from tests.support.county import County, Document, until
@@ -91,7 +92,7 @@ async def in_force(desk: Desk, record_ids: Sequence[str]) -> None:
 
 async def review(desk: Desk, number: int, record_id: str) -> None:
     """What the reviewer does with a record: every second one has a sentence that is withheld."""
-    call = {"service": "intake", "name": desk.reviewer}
+    call: dict[str, Any] = {"service": "intake", "name": desk.reviewer}
     shown: Document = await desk.answer("POST", f"/records/{record_id}/review", **call)
     text = str(shown["texts"]["description"])
     decisions = []

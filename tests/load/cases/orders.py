@@ -54,6 +54,9 @@ async def approvals(
     began = time.perf_counter()
     sets = await _proposed(county, len(turns) * (each + few))
     told(f"{len(sets)} sets proposed in {time.perf_counter() - began:.0f} s")
+    # Bounds may name only what some record has.
+    other = await county.accepted(submission(1, OTHERS_TYPE))
+    await disposition.in_the_inventory(county, other)
     kept = await disposition.kept(county)
     found, cases = Approvals(), list[Desk]()
     for number in turns:

@@ -172,6 +172,8 @@ async def _cases(
             add(collection_lines(found))
         if "gateway-with-cases" in parts:
             console.print("the gateway beside the work of a case, in turns")
+            # A process counts how much all custodians open in an hour.
+            stack.restart("intake")
             key, seconds = county.known.api_keys["app"], arguments.seconds
             intake = county.known.services["intake"]
             with _bare(county.known) as bare:

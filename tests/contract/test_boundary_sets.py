@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
-from direct311.geo.boundaries.adapters.packaged import approximate_county
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.domain import BoundarySet, Feature
 from direct311.geo.boundaries.ports import BoundarySets
 from direct311.geo.places.adapters import MongoLocations
@@ -70,10 +70,10 @@ async def test_a_set_comes_back_as_it_was_put(sets: BoundarySets) -> None:
 
 
 async def test_the_packaged_county_survives_the_way(sets: BoundarySets) -> None:
-    for one in approximate_county():
+    for one in packaged_county():
         await sets.put(one, "packaged", NOW)
     found = await sets.load(await sets.in_force())
-    assert [one.version for one in found] == [one.version for one in approximate_county()]
+    assert [one.version for one in found] == [one.version for one in packaged_county()]
     assert [BoundarySet.of(
         one.layer, one.label, one.features, source=one.source, licence=one.licence,
         approximate=one.approximate, agreement=one.agreement, repaired=one.repaired,

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from direct311.geo.addresses.adapters import data_files
 from direct311.geo.addresses.domain.gazetteer import KnownAddress
-from direct311.geo.boundaries.adapters.packaged import approximate_county
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.geo.places.api import router
 from direct311.geo.places.domain import LocatedRequest
@@ -254,7 +254,7 @@ def _event(number: str, data: Any) -> Event[Any]:
 
 @pytest.fixture(scope="module")
 def boundaries() -> ShapeBoundaries:
-    return ShapeBoundaries(approximate_county(), data_files.gazette().unincorporated)
+    return ShapeBoundaries(packaged_county(), data_files.gazette().unincorporated)
 
 
 @pytest.fixture

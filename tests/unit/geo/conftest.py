@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,11 +12,14 @@ from direct311.geo.addresses.adapters import data_files
 from direct311.geo.addresses.domain.grid import StreetGrids
 from direct311.geo.addresses.domain.lines import AddressReader
 from direct311.geo.addresses.domain.municipalities import Gazette
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries, read_boundary_set
 from direct311.geo.boundaries.domain import BoundarySet
 from tests.support.real_data import REAL_DATA, needs_real_data
 
-APPROXIMATE = Path(str(files("direct311.geo") / "data" / "approximate_county"))
+_DATA = Path(str(files("direct311.geo") / "data"))
+APPROXIMATE = _DATA / "approximate_county"
+CENSUS = _DATA / "census_county"
 REAL_FILES = {
     "municipality": "miami_dade_municipalities_tiger2019.geojson",
     "unincorporated": "miami_dade_unincorporated.geojson",
@@ -46,14 +49,13 @@ def grids() -> StreetGrids:
 
 
 @pytest.fixture(scope="session")
-def approximate_sets() -> list[BoundarySet]:
-    documents = [json.loads(path.read_bytes()) for path in sorted(APPROXIMATE.glob("*.geojson"))]
-    return [read_boundary_set(document, layer=document["name"]) for document in documents]
+def packaged_sets() -> Sequence[BoundarySet]:
+    return packaged_county()
 
 
 @pytest.fixture(scope="session")
-def approximate(approximate_sets: list[BoundarySet], gazette: Gazette) -> ShapeBoundaries:
-    return ShapeBoundaries(approximate_sets, gazette.unincorporated)
+def packaged(packaged_sets: Sequence[BoundarySet], gazette: Gazette) -> ShapeBoundaries:
+    return ShapeBoundaries(packaged_sets, gazette.unincorporated)
 
 
 @pytest.fixture(scope="session")

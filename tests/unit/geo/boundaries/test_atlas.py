@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from direct311.geo.boundaries.adapters.packaged import approximate_county
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.geo.boundaries.domain import BoundarySet
 from direct311.geo.boundaries.handlers import Atlas
@@ -21,10 +21,10 @@ def build(sets: Iterable[BoundarySet]) -> ShapeBoundaries:
 
 
 def atlas(sets: InMemoryBoundarySets) -> Atlas:
-    return Atlas(sets, build, approximate_county, CLOCK)
+    return Atlas(sets, build, packaged_county, CLOCK)
 
 
-async def test_a_new_database_gets_the_approximate_county() -> None:
+async def test_a_new_database_gets_the_packaged_county() -> None:
     sets = InMemoryBoundarySets()
     world = atlas(sets)
     assert world.current().locate(25.87, -80.303).where == "unknown"
@@ -35,6 +35,16 @@ async def test_a_new_database_gets_the_approximate_county() -> None:
         "municipality", "unincorporated", "county", "zip", "commission_district"
     }  # fmt: skip
     assert {one.imported_by for one in await sets.list()} == {"packaged"}
+
+
+async def test_a_newer_packaged_set_replaces_an_older_one() -> None:
+    sets = InMemoryBoundarySets()
+    old = Atlas(sets, build, lambda: [towns()], CLOCK)
+    await old.prepare()
+    assert old.current().locate(25.65, -80.35).municipality == "West"
+    world = atlas(sets)
+    await world.prepare()
+    assert world.current().locate(25.65, -80.35).where == "unincorporated"
 
 
 async def test_what_was_imported_is_not_replaced_by_what_is_packaged() -> None:

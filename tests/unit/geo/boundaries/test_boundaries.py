@@ -1,7 +1,6 @@
 """Boundary sets: what is read, what is refused, what lies where."""
 
-import json
-from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.geo.addresses.domain.municipalities import Gazette
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries, read_boundary_set
 from direct311.geo.boundaries.domain import BoundaryError, BoundarySet
-from tests.unit.geo.conftest import APPROXIMATE
 
 Ring = list[list[float]]
 
@@ -228,21 +227,18 @@ def test_any_json_is_read_or_refused_and_nothing_else(geometry: object) -> None:
 
 @given(st.floats(25.0, 26.1), st.floats(-81.0, -80.0))
 def test_every_point_is_in_one_place_and_always_the_same(latitude: float, longitude: float) -> None:
-    world = ShapeBoundaries(packaged(), "Unincorporated Miami-Dade")
-    found = world.locate(latitude, longitude)
-    assert found == ShapeBoundaries(reversed(packaged()), "Unincorporated Miami-Dade").locate(
-        latitude, longitude
-    )
+    one, reverse = packaged_both_ways()
+    found = one.locate(latitude, longitude)
+    assert found == reverse.locate(latitude, longitude)
     assert found.where != "unknown"
     assert (found.municipality is not None) == (found.where == "municipality")
     assert 0 < found.confidence <= 1
 
 
-def packaged() -> list[BoundarySet]:
-    return list(_packaged())
-
-
-def _packaged() -> Iterable[BoundarySet]:
-    for layer in ("county", "municipality"):
-        document = json.loads((APPROXIMATE / f"{layer}.geojson").read_bytes())
-        yield read_boundary_set(document, layer=layer)
+@cache
+def packaged_both_ways() -> tuple[ShapeBoundaries, ShapeBoundaries]:
+    sets = packaged_county()
+    return (
+        ShapeBoundaries(sets, "Unincorporated Miami-Dade"),
+        ShapeBoundaries(reversed(sets), "Unincorporated Miami-Dade"),
+    )

@@ -23,9 +23,9 @@ HIALEAH = (25.8699, -80.3029)
 
 
 @pytest.fixture
-def resolver(approximate: ShapeBoundaries) -> Resolver:
+def resolver(packaged: ShapeBoundaries) -> Resolver:
     known = [KnownAddress("4600 W 4TH AVE", 25.8651, -80.2915, "33012", "Hialeah")]
-    return resolver_of(lambda: approximate, known)
+    return resolver_of(lambda: packaged, known)
 
 
 def test_a_point_is_placed_in_every_layer(resolver: Resolver) -> None:
@@ -34,8 +34,8 @@ def test_a_point_is_placed_in_every_layer(resolver: Resolver) -> None:
     assert found.zip_code == "33012"
     assert found.commission_district is not None
     assert found.approximate
-    assert 0.8 < found.confidence < 0.9
-    assert found.boundary_sets["municipality"].startswith("approximate-1+")
+    assert found.confidence == 0.995
+    assert found.boundary_sets["municipality"].startswith("census-2019+")
 
 
 def test_coordinates_win_over_an_address_that_contradicts_them(resolver: Resolver) -> None:

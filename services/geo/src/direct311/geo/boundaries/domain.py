@@ -14,6 +14,9 @@ COUNTY = "county"
 ZIP = "zip"
 COMMISSION_DISTRICT = "commission_district"
 
+PACKAGED = "packaged"
+"""Who imported a set that came with the service."""
+
 LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
 # A point in the water a few steps from a beach or a bridge belongs to the shore.
@@ -111,6 +114,11 @@ class ImportedSet:
     imported_by: str
     imported_at: datetime
     in_force: bool
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it came with the service, and nobody imported it."""
+        return self.imported_by == PACKAGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from direct311.geo.boundaries.domain import BoundarySet
+from direct311.geo.boundaries.domain import PACKAGED, BoundarySet
 from direct311.geo.boundaries.ports import Boundaries, BoundarySets
 from direct311.runtime.clock import Clock
 
@@ -13,8 +13,8 @@ Build = Callable[[Iterable[BoundarySet]], Boundaries]
 class Atlas:
     """Keeps an index of the sets in force, and knows when it is out of date.
 
-    `build` makes the index; `packaged` gives the approximate county, whose layers are used where no
-    other exists.
+    `build` makes the index; `packaged` gives the layers that come with the service, which are used
+    where nobody has imported another.
     """
 
     def __init__(
@@ -41,11 +41,13 @@ class Atlas:
         return self._loaded
 
     async def prepare(self) -> None:
-        """Take the packaged layers that are missing, then load."""
+        """Take the packaged layers that are missing or were replaced by newer ones, then load."""
         present = await self._sets.in_force()
+        ours = {one.layer for one in await self._sets.list() if one.in_force and one.packaged}
         for one in self._packaged():
-            if one.layer not in present:
-                await self._sets.put(one, "packaged", self._clock.now())
+            known = present.get(one.layer)
+            if known is None or (one.layer in ours and known != one.version):
+                await self._sets.put(one, PACKAGED, self._clock.now())
         await self.refresh()
 
     async def refresh(self) -> None:

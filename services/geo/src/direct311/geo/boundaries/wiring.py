@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from direct311.geo.api import CallerOf
 from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
-from direct311.geo.boundaries.adapters.packaged import approximate_county
+from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import Canonical, ShapeBoundaries, read_boundary_set
 from direct311.geo.boundaries.api import router, sets_router
 from direct311.geo.boundaries.handlers import Atlas
@@ -47,7 +47,7 @@ def wire(
     atlas = Atlas(
         sets,
         lambda loaded: ShapeBoundaries(loaded, unincorporated),
-        approximate_county if settings.approximate_county else tuple,
+        packaged_county if settings.packaged_county else tuple,
         clock,
     )
 

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import itertools
 import statistics
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -21,12 +21,22 @@ REST_SECONDS = 1.0
 """Between two bursts."""
 
 
+RENDERED, SEARCHED = "/rendering", "/leaks"
+"""How the routes end by which intake renders a record, and tells what to look for in a package."""
+
+
 @dataclass(slots=True)
 class Work:
-    """What was done for the case meanwhile: records rendered, and packages built and searched."""
+    """What intake did for the case meanwhile: records that it rendered, and questions for what to
+    look for in a package, of which each package needs one for a hundred records."""
 
     rendered: int = 0
-    packages: int = 0
+    searched: int = 0
+
+    def more(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        """Add what was counted between two looks at intake's metrics."""
+        self.rendered += after[RENDERED] - before[RENDERED]
+        self.searched += after[SEARCHED] - before[SEARCHED]
 
 
 @dataclass(slots=True)
@@ -66,16 +76,21 @@ async def beside(
     await collect(desk)
     await build(desk)
     found = Turns()
-    async with _working(desk, people, found.quiet):
+    async with _working(desk, people):
+        await asyncio.sleep(REST_SECONDS)
+        before = await _counts(county)
         await asyncio.sleep(seconds)
+        found.quiet.more(before, await _counts(county))
 
     async def alone() -> None:
         found.alone.append(await asyncio.to_thread(gateway))
 
     async def with_work() -> None:
-        async with _working(desk, people, found.work):
+        async with _working(desk, people):
             await asyncio.sleep(REST_SECONDS)
+            before = await _counts(county)
             found.beside.append(await asyncio.to_thread(gateway))
+            found.work.more(before, await _counts(county))
 
     for number in range(turns):
         found.floor.append(await asyncio.to_thread(floor))
@@ -86,20 +101,35 @@ async def beside(
     return found
 
 
+async def _counts(county: County) -> Mapping[str, int]:
+    """How many calls of these routes intake has answered."""
+    url = f"{county.known.services['intake']}/metrics"
+    return counted((await county.http.get(url)).text)
+
+
+def counted(metrics: str) -> Mapping[str, int]:
+    """The answers with 2xx by the end of the route, from the text of a service's metrics."""
+    found = dict.fromkeys((RENDERED, SEARCHED), 0)
+    for line in metrics.splitlines():
+        for end in found:
+            if line.startswith("direct311_http_seconds_count") and f'{end}"' in line:
+                found[end] += int(float(line.rpartition(" ")[2])) * ('"2xx"' in line)
+    return found
+
+
 @asynccontextmanager
-async def _working(desk: Desk, people: Sequence[str], done: Work) -> AsyncIterator[None]:
+async def _working(desk: Desk, people: Sequence[str]) -> AsyncIterator[None]:
     """Collects all records again and again, and builds the package again and again, for the
     duration of the block. The decisions stay the same, so neither changes the case."""
 
     async def collecting() -> None:
         for worker in itertools.cycle(people):
-            async for asked in collections(desk, worker, again=True):
-                done.rendered += asked
+            async for _ in collections(desk, worker, again=True):
+                pass
 
     async def building() -> None:
         while True:
             await build(desk)
-            done.packages += 1
 
     tasks = [asyncio.create_task(collecting()), asyncio.create_task(building())]
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.load.cases.beside import Turns, Work
+from tests.load.cases.beside import RENDERED, SEARCHED, Turns, Work, counted
 from tests.load.cases.collecting import Collection
 from tests.load.cases.grants import Effective
 from tests.load.cases.orders import Approvals, added
@@ -72,13 +72,29 @@ def test_the_work_beside_the_gateway_is_told_a_second() -> None:
         floor=[_burst(500)] * 2,
         alone=[_burst(100)] * 2,
         beside=[_burst(95)] * 2,
-        work=Work(rendered=100, packages=3),
-        quiet=Work(rendered=300, packages=2),
+        work=Work(rendered=100, searched=3),
+        quiet=Work(rendered=300, searched=2),
     )
     lines = {what.strip(): (value, note) for what, value, note in beside_lines(found, 10)}
     assert lines["ratio to its own rate"] == ("0.95", "in turns: 0.95, 0.95; wanted: 0.9")
     assert lines["collected and rendered meanwhile"][0] == "5.0 records/s"
     assert lines["the same without a burst"][0] == "30.0 records/s"
+
+
+def test_the_work_is_counted_by_what_intake_answered() -> None:
+    metrics = """
+# HELP direct311_http_seconds Time of a request
+direct311_http_seconds_count{route="/internal/cases/{case_id}/leaks",status="2xx"} 4.0
+direct311_http_seconds_count{route="/internal/cases/{case_id}/leaks",status="4xx"} 9.0
+direct311_http_seconds_sum{route="/internal/cases/{case_id}/leaks",status="2xx"} 0.7
+direct311_http_seconds_count{route="/internal/{case_id}/{record_id}/rendering",status="2xx"} 120.0
+direct311_http_seconds_count{route="/open311/v2/requests.json",status="2xx"} 900.0
+"""
+    after = counted(metrics)
+    assert after == {RENDERED: 120, SEARCHED: 4}
+    work = Work(rendered=5)
+    work.more({RENDERED: 20, SEARCHED: 3}, after)
+    assert (work.rendered, work.searched) == (105, 1)
 
 
 def _burst(rate: float) -> Burst:

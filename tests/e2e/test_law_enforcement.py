@@ -12,6 +12,7 @@ from direct311.schemas import Event, encode, topics
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from direct311.schemas.secrecy import NO_END, DelayedNotice
+from tests.e2e.test_legal_process import AGENCY, DANGER, Desk
 from tests.support.app_api import App, order
 from tests.support.county import County, Document, entering, until
 from tests.support.no_trace import WORDS, files_under, traces_in
@@ -259,3 +260,57 @@ async def test_what_retention_says_about_a_case_ends_and_prolongs_the_withholdin
     await until(closed, "another document withholds the entries")
     await case.says(5, ev.CaseExemption())
     await until(opened, "the case's end opens its entries for good")
+
+
+@pytest.mark.policy("P13", "P18")
+async def test_a_case_of_the_desk_leaves_no_trace_until_the_liaison_ends_its_secrecy(
+    county: County,
+) -> None:
+    """The same views, after a liaison has opened a case, got a grant and read a reporter's
+    telephone number under it."""
+    record_id, link = await App(county).submitted(order(962))
+    desk = Desk(county, record_id)
+    await desk.opened()
+    threat = {"version": 0, "agency": AGENCY, "threat": "life", "words": DANGER}
+    await desk.done("POST", "exigent", threat)
+    await desk.called("officer", instrument="exigent_request")
+    scope = {"record_ids": [record_id], "fields": ["phone"]}
+    await desk.done("PUT", "legal-scope", {"version": 0, "asked": scope, "granted": scope})
+    await desk.approve((await desk.prepare()).json(), "emergency", desk.duty)
+    await desk.reads()
+    case = Case(county, record_id, link)
+    case.case_id, case.officer = desk.case_id, desk.liaison
+
+    async def logged() -> bool:
+        return any(each["action"] == "view" for each in await case.entries("counsel"))
+
+    await until(logged, "counsel finds the access in the log")
+    own = (desk.liaison, desk.duty, "canary", "exigent", AGENCY)
+    assert traces_in(await case.residents_views(), (*own, case.case_id, *WORDS)) == []
+    # That the liaison has signed in is about no record. Every hold reads `case <id>`.
+    views = await case.auditors_views()
+    of_people = {"by purpose", "by case", "actor", "breach"}
+    assert traces_in(views, ("law_enforcement", "exigent")) == []
+    alone = {name: view for name, view in views.items() if name not in of_people}
+    assert traces_in(alone, own) == []
+    path = f"/v1/entries?actor={desk.liaison}&reference=L-1&limit=100"
+    found = (await county.get("audit", path, "auditor", "ines"))["entries"]
+    assert {(each["action"], tuple(each["record_ids"])) for each in found} == {("sign_in", ())}
+    # Only the services that check grants read the first topic, and only audit reads the second.
+    told = {
+        name: view
+        for name, view in (await case.operators_views()).items()
+        if not name.startswith(("disclosure ", "act.recorded "))
+    }
+    assert traces_in(told, (*own, "law_enforcement")) == []
+
+    # The liaison ends the secrecy: the resident sees that somebody has read the number, and when.
+    await desk.done("DELETE", "notice")
+
+    async def shown() -> bool:
+        return await case.shown() == (True, True)
+
+    await until(shown, "the resident and the auditor see the access")
+    for language, told_as in LANGUAGES.items():
+        seen = (await case.seen(language))["accesses"]
+        assert told_as in [(each["who"], each["why"]) for each in seen]

@@ -149,6 +149,18 @@ async def test_each_step_is_told_with_the_hash_and_without_a_text(desk: Packagin
 # ---------------------------------------------------------------- who approves what
 
 
+async def test_a_release_is_a_step_of_the_timeline_once(desk: PackagingDesk) -> None:
+    case_id = await desk.granted(2)
+    package = await desk.approved(case_id)
+    for _ in range(2):
+        await desk.releasing.release(CARLA, case_id, package)
+    found = [each for each in desk.file(case_id).timeline if each.step == "released"]
+    assert [(each.actor, each.state, each.codes) for each in found] == [
+        ("carla", "released", ("requester",))
+    ]
+    assert found[0].counts["records"] == 2
+
+
 async def test_nobody_approves_what_the_same_person_built_or_approved(desk: PackagingDesk) -> None:
     case_id = await desk.granted(2)
     await desk.collected(case_id)

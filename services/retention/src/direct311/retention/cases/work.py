@@ -176,6 +176,15 @@ def _notes(after: CaseFile, events: Sequence[Outgoing]) -> Iterator[StepNote]:
                     at=data.revoked_at,
                     codes=(data.grant_id, data.reason),
                 )
+            case ev.DisclosureReleased():
+                yield StepNote(
+                    step="released",
+                    state=after.state,
+                    actor=data.released_by,
+                    at=data.released_at,
+                    codes=(data.recipient,),
+                    counts=data.counts,
+                )
             case _:
                 # The acts on holds are told by the steps that lead to them.
                 continue

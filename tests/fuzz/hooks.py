@@ -115,7 +115,8 @@ def found_by_its_maker(context: Any, response: Any, case: Any) -> None:
 
 def _sent_by(response: Any) -> str | None:
     """The token of who called."""
-    return response.request.headers.get("Authorization")
+    sent: str | None = response.request.headers.get("Authorization")
+    return sent
 
 
 @schemathesis.deserializer("text/xml")

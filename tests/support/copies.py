@@ -15,7 +15,8 @@ from deploy.local.stack import Stack
 
 class Copy:
     """One more process of a service, on its own port, with the same servers. `module` and
-    `arguments` replace the service's own entry point.
+    `arguments` replace the service's own entry point. `port`: that of the service itself, which is
+    stopped, so that all who call it reach the copy.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Copy:
         module: str | None = None,
         arguments: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
         self._stack = stack
         self._service = service
@@ -33,9 +35,7 @@ class Copy:
         self._arguments = arguments
         self._environ = dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = port or _free_port()
 
     @property
     def url(self) -> str:
@@ -88,3 +88,9 @@ class Copy:
             yield self
         finally:
             self.kill9()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -59,8 +59,20 @@ class PackagesSession:
         assert (service, path) == ("retention", f"/v1/cases/{CASE}/packages")
         return {"version": 7, "packages": [self._package()]}
 
-    async def post(self, service: str, path: str, body: Any, role: str, name: str) -> Any:
+    async def post(
+        self,
+        service: str,
+        path: str,
+        body: Any,
+        role: str,
+        name: str,
+        *,
+        seconds: float | None = None,
+    ) -> Any:
         self.posted.append((path.removeprefix(f"/v1/cases/{CASE}/"), body))
+        # Both may take longer than other calls.
+        is_long = path.endswith(("/collection", "/packages"))
+        assert seconds == (case_packages.LONGEST if is_long else None)
         if path.endswith("/collection"):
             first = "after" not in body
             more = {"next": "record-50"} if first else {}

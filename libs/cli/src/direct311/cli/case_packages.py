@@ -18,6 +18,9 @@ from direct311.runtime.access.disclosures import nonce_of_package
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
 PATH = "/v1/cases"
+LONGEST = 600.0
+"""In seconds. Collecting waits while the gateway is busy (decision 111), and a package may be
+large."""
 
 Case = Annotated[str, typer.Argument(metavar="CASE", help="the number of the case")]
 Hash = Annotated[str, typer.Argument(metavar="SHA256", help="the hash of the package")]
@@ -58,7 +61,7 @@ def register(
                 while True:
                     body = {"again": again, **({"after": after} if after else {})}
                     found: Any = await session.post(
-                        SERVICE, f"{PATH}/{case}/collection", body, role, name
+                        SERVICE, f"{PATH}/{case}/collection", body, role, name, seconds=LONGEST
                     )
                     total = found["collected"] + found["remaining"]
                     progress.update(task, completed=found["collected"], total=total)
@@ -97,7 +100,8 @@ def register(
         async def work(session: Session) -> None:
             version = (await _packages(session, case, role, name))["version"]
             body = {"version": version, "partial": partial}
-            made: Any = await session.post(SERVICE, f"{PATH}/{case}/packages", body, role, name)
+            path = f"{PATH}/{case}/packages"
+            made: Any = await session.post(SERVICE, path, body, role, name, seconds=LONGEST)
             console.print(made["packages"][-1]["sha256"], highlight=False)
 
         run(work)

@@ -120,13 +120,22 @@ class Session:
         url = self.stack.services[service] + path
         return await self.http.get_json(url, await self.headers(service, role, name))
 
-    async def post(self, service: str, path: str, body: object, role: str, name: str) -> object:
-        """A POST as somebody; the answer's JSON.
+    async def post(
+        self,
+        service: str,
+        path: str,
+        body: object,
+        role: str,
+        name: str,
+        *,
+        seconds: float | None = None,
+    ) -> object:
+        """A POST as somebody; the answer's JSON. `seconds`: a time limit for a long answer.
 
         :raises HttpError: no answer, or not a 2xx.
         """
-        url = self.stack.services[service] + path
-        return await self.http.post_json(url, body, await self.headers(service, role, name))
+        url, headers = self.stack.services[service] + path, await self.headers(service, role, name)
+        return await self.http.post_json(url, body, headers, seconds=seconds)
 
     async def put(self, service: str, path: str, body: object, role: str, name: str) -> object:
         """A PUT as somebody; the answer's JSON.

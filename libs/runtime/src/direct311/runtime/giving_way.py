@@ -13,12 +13,12 @@ from typing import Any
 
 from direct311.runtime.peers import HttpClient, Peer, PeerTokens
 
-TIMES = 4.0
-MOST_SECONDS = 0.25
+TIMES = 8.0
+MOST_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 """How long the pause after a piece is at most (as a multiple of the piece's time, and in seconds),
-and how often it looks whether the gateway is still busy. Somebody waits for the answer, so it is
-shorter than a consumer's pause."""
+and how often it looks whether the gateway is still busy. A consumer
+waits for four times its batch. What is asked for here is done on the gateway's own processor."""
 
 
 class GivingWay:

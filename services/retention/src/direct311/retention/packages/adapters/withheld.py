@@ -15,8 +15,8 @@ from direct311.schemas import Model
 
 LONGEST_ANSWER: Final = 60.0
 """In seconds."""
-AT_A_TIME: Final = 100
-"""How many records one question names."""
+AT_A_TIME: Final = 20
+"""How many records one question names: the gateway answers it, and callers wait for that too."""
 
 
 class _Fingerprint(Model):

@@ -1,7 +1,10 @@
 """Holds and their fence in MongoDB."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+
+import structlog
 
 from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases
 from direct311.retention.holds.ports import ProvisionalHolds
@@ -18,11 +21,15 @@ from direct311.runtime.storage.database import (
     MissingError,
 )
 
+_log = structlog.get_logger(__name__)
+
 
 class MongoHolds(Versioned[Hold]):
     """Implements `Holds`. The fence is one document; the holds in force are read again when it has
-    changed."""
+    changed. Who raises it reads them soon afterwards, so that whoever orders next need not."""
 
+    SOON_SECONDS = 0.05
+    """How long it waits for others who raise the fence too."""
     FRESH_FOR = timedelta(seconds=1)
     _FENCE = "holds"
 
@@ -38,6 +45,8 @@ class MongoHolds(Versioned[Hold]):
         self._fence: Collection = database["fence"]
         self._standing: HoldSnapshot | None = None
         self._looked_at = clock.now()
+        self._raised = False
+        self._reading: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
         """Create the fence and the indexes."""
@@ -112,7 +121,20 @@ class MongoHolds(Versioned[Hold]):
         document = await self._fence.find_one_and_update(
             {"_id": self._FENCE}, {"$inc": {"value": 1}}, return_document=True
         )
+        self._raised = True
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_soon())
         return self._value(document)
+
+    async def _read_soon(self) -> None:
+        while self._raised:
+            await asyncio.sleep(self.SOON_SECONDS)
+            self._raised = False
+            try:
+                await self.standing_now()
+            except Exception as error:
+                # Whoever orders next reads it then.
+                _log.info("holds.not_read", error=type(error).__name__)
 
     async def standing(self, fence: int) -> HoldSnapshot:
         known = self._standing

@@ -397,6 +397,7 @@ def _grant(data: ev.DisclosureApproved, exemption: ev.CaseExemption, *, revoked:
         valid_until=grant.valid_until,
         revoked=revoked,
         exempt_until=exemption.until if exemption.exempt else None,
+        prepared_at=grant.prepared_at,
     )
 
 

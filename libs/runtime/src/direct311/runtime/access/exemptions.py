@@ -30,8 +30,11 @@ Trigger = Literal[
     "social_security_number",
     "bank_or_card_number",
     "emergency_call",
+    "other_person",
+    "outside_instrument",
     "by_hand",
 ]
+PUBLIC_RECORDS = "public_records"
 
 _MARK = re.compile(r"\[■ ([^\]\s]+)\]")
 
@@ -42,7 +45,7 @@ class Exemption(Model, extra="forbid"):
     `fields`: the sealed fields of which something may be withheld by it. `preset`: what is proposed
     under it counts as withheld until somebody with a role in `lifted_by` releases it.
     `effective_from` and `effective_until` are the first and the last day in force. `confirmed`:
-    counsel has confirmed the entry.
+    counsel has confirmed the entry. `kinds`: the kinds of cases that it is for; empty: all.
     """
 
     code: Code
@@ -56,6 +59,7 @@ class Exemption(Model, extra="forbid"):
     effective_until: OnDate | None = None
     preset: bool = False
     confirmed: bool = True
+    kinds: tuple[Code, ...] = ()
 
     @property
     def mark(self) -> str:
@@ -68,6 +72,10 @@ class Exemption(Model, extra="forbid"):
         return self.effective_from <= on and (
             self.effective_until is None or on <= self.effective_until
         )
+
+    def is_for(self, kind: str) -> bool:
+        """Whether something may be withheld by it in a case of this kind."""
+        return not self.kinds or kind in self.kinds
 
 
 class ExemptionsFile(Model, extra="forbid"):
@@ -133,18 +141,22 @@ class Exemptions:
         """The exemption with this code, in force or not."""
         return self._by_code.get(code)
 
-    def in_force(self, code: str, on: date, field: str | None = None) -> Exemption | None:
-        """The exemption with this code if it is in force on this day and, where a field is named,
-        is for this field."""
+    def in_force(
+        self, code: str, on: date, field: str | None = None, kind: str = PUBLIC_RECORDS
+    ) -> Exemption | None:
+        """The exemption with this code if it is in force on this day, is for cases of this kind
+        and, where a field is named, is for this field."""
         found = self._by_code.get(code)
-        if found is None or not found.is_in_force(on):
+        if found is None or not found.is_in_force(on) or not found.is_for(kind):
             return None
         return found if field is None or field in found.fields else None
 
-    def for_trigger(self, trigger: Trigger, on: date) -> Exemption | None:
-        """The first exemption in force with this trigger."""
+    def for_trigger(
+        self, trigger: Trigger, on: date, kind: str = PUBLIC_RECORDS
+    ) -> Exemption | None:
+        """The first exemption in force with this trigger that is for cases of this kind."""
         for each in self.entries:
-            if each.trigger == trigger and each.is_in_force(on):
+            if each.trigger == trigger and each.is_in_force(on) and each.is_for(kind):
                 return each
         return None
 

@@ -27,7 +27,8 @@ NO_GRANT: Lack = (
 @dataclass(frozen=True, slots=True)
 class CaseGrant:
     """A genuine grant. `searches`: how many searches of each kind. `approvers`: the people who
-    approved it. `exempt_until`: until when the case is exempt from inspection, if it is."""
+    approved it. `exempt_until`: until when the case is exempt from inspection, if it is.
+    `prepared_at`: when somebody prepared it."""
 
     case_id: str
     grant_id: str
@@ -42,6 +43,7 @@ class CaseGrant:
     valid_until: datetime
     revoked: bool = False
     exempt_until: datetime | None = None
+    prepared_at: datetime | None = None
 
     def is_in_force_for(self, sub: str, at: datetime) -> bool:
         """Whether it names this person as a worker, and has not ended."""

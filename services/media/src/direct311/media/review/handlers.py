@@ -50,6 +50,7 @@ from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import events as ev
 
+LAW_ENFORCEMENT: Final = "law_enforcement"
 _PATH: Final = "/v1/cases/{case_id}/files/{media_id}"
 _INTERNAL: Final = "/internal/cases/{case_id}/files/{media_id}"
 
@@ -142,7 +143,7 @@ class FileReviews:
             and each.case_id != asked.case_id
             and each.may_be_offered_to(asked.purpose)
         ]
-        preset = self._preset(state)
+        preset = self._preset(state, asked.purpose)
         return ReviewedFile(
             record_id=state.record_id,
             file=file,
@@ -277,7 +278,7 @@ class FileReviews:
             refusal = RefusedError(
                 "changed", "The record became protected after the decision; review it again."
             )
-        elif not self._in_force(decision.cited):
+        elif not self._in_force(decision.cited, asked.purpose):
             refusal = RefusedError(
                 "changed", "An exemption ended after the decision; review it again."
             )
@@ -293,13 +294,17 @@ class FileReviews:
         found = self._exemptions.find(code)
         return found.citation if found else code
 
-    def _in_force(self, codes: Sequence[str]) -> bool:
-        """Whether all are codes of exemptions that are for files and in force today."""
+    def _in_force(self, codes: Sequence[str], kind: str) -> bool:
+        """Whether all are codes of exemptions that are for files in a case of this kind and in
+        force today."""
         today = self._today()
-        return all(self._exemptions.in_force(code, today, FIELD) for code in codes)
+        return all(self._exemptions.in_force(code, today, FIELD, kind) for code in codes)
 
-    def _preset(self, state: RecordMedia) -> Exemption | None:
-        """The exemption that withholds the files of a protected record."""
+    def _preset(self, state: RecordMedia, kind: str) -> Exemption | None:
+        """The exemption that withholds the files of a protected record. An instrument of law
+        enforcement that opens files opens these too."""
+        if kind == LAW_ENFORCEMENT:
+            return None
         found = self._exemptions.for_trigger("protected_person", self._today())
         preset = found if found and found.preset and FIELD in found.fields else None
         return preset if state.protected else None
@@ -314,7 +319,7 @@ class FileReviews:
     ) -> FileDecision | None:
         """The decision, if this order made it before."""
         self._check_form(order, file)
-        if not self._in_force(_cited(order)):
+        if not self._in_force(_cited(order), asked.purpose):
             raise RefusedError(
                 "exemption",
                 "What is withheld needs an exemption that is in force today, and is for files.",
@@ -358,7 +363,7 @@ class FileReviews:
     def _check_preset(self, asked: Question, order: Order, state: RecordMedia) -> None:
         """The files of a protected record are withheld whole, unless somebody decides otherwise who
         may lift the exemption."""
-        preset = self._preset(state)
+        preset = self._preset(state, asked.purpose)
         if preset is None or (order.outcome == "withhold" and preset.code in order.codes):
             return
         if not set(preset.lifted_by) & set(asked.caller.roles):

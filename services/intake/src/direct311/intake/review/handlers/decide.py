@@ -110,7 +110,9 @@ class DecideItems:
             if choice.code is None:
                 self._check_release(review, granted.caller, choice.item)
             elif (
-                self._propose.exemptions.in_force(choice.code, self._propose.today, item.field)
+                self._propose.exemptions.in_force(
+                    choice.code, self._propose.today, item.field, granted.kind
+                )
                 is None
             ):
                 raise RefusedError(

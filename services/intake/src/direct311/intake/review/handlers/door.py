@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
 from direct311.intake.refusals import NO_SUCH_REQUEST
@@ -34,7 +35,8 @@ field counts as a change until it is named here."""
 class Granted:
     """What a case lets somebody do with a record. `fields`: the sealed fields of intake that the
     grant names; empty if no grant in force names the person and the record. `grants`: all of the
-    case, as they were checked just now."""
+    case, as they were checked just now. `prepared_by`, `prepared_at`: who decided what the grant
+    opens, and when."""
 
     caller: Caller
     case_id: str
@@ -42,6 +44,8 @@ class Granted:
     request: ServiceRequest
     fields: tuple[str, ...]
     grants: tuple[CaseGrant, ...] = ()
+    prepared_by: str = ""
+    prepared_at: datetime | None = None
 
 
 class Door:
@@ -85,7 +89,13 @@ class Door:
             )
             in_force = grant.is_in_force_for(caller.sub, now) and record_id in grant.record_ids
             if in_force and len(fields) >= len(best.fields):
-                best = replace(best, kind=grant.kind, fields=fields)
+                best = replace(
+                    best,
+                    kind=grant.kind,
+                    fields=fields,
+                    prepared_by=grant.prepared_by,
+                    prepared_at=grant.prepared_at,
+                )
             elif not best.fields:
                 # The refusal then says what the grant lacks.
                 best = replace(best, kind=grant.kind)

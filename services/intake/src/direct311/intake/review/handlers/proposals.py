@@ -14,7 +14,8 @@ from direct311.intake.indexes.handlers.places import home_values, own_point, poi
 from direct311.intake.indexes.ports import Addresses, PersonIndexes, Protections
 from direct311.intake.request import SUPERSEDED, ServiceRequest
 from direct311.intake.review.domain.places import Entry, FieldTexts, Item
-from direct311.intake.review.domain.reviews import Proposed
+from direct311.intake.review.domain.reviews import PUBLIC, Proposed
+from direct311.intake.review.handlers.minimise import LAW_ENFORCEMENT, others_in
 from direct311.redaction import Kind, redact
 from direct311.runtime.access.exemptions import Exemption, Exemptions, Trigger
 from direct311.runtime.clock import Clock
@@ -75,9 +76,12 @@ class Propose:
         return day_of(self._clock.now())
 
     async def __call__(
-        self, request: ServiceRequest, fields: Sequence[FieldTexts]
+        self, request: ServiceRequest, fields: Sequence[FieldTexts], kind: str = PUBLIC
     ) -> tuple[Proposed, ...]:
         """The proposals, in the order of places and positions, each once.
+
+        :param kind: of the case. What an instrument of law enforcement opens goes out whatever the
+            exemptions say; proposed is what tells about somebody else.
 
         :raises RefusedError: geo, which reads addresses, does not answer; or the texts have too
             many parts that may be addresses.
@@ -85,11 +89,14 @@ class Propose:
         texts = [each for one in fields for each in one.entries]
         # A record may have hundreds of texts, and others are waiting.
         spans = {each.place: redact(each.text).spans async for each in paced(texts)}
-        found = [
-            *await self._protected(request, fields, spans),
-            *self._numbers(fields, spans),
-            *self._emergency(request, fields),
-        ]
+        if kind == LAW_ENFORCEMENT:
+            found = list(self._others(request, fields, spans))
+        else:
+            found = [
+                *await self._protected(request, fields, spans),
+                *self._numbers(fields, spans),
+                *self._emergency(request, fields),
+            ]
         once = {(item, exemption.code): exemption for item, exemption in found}
         return tuple(
             Proposed(item=str(item), code=code, preset=exemption.preset)
@@ -101,6 +108,16 @@ class Propose:
 
     def _exemption(self, trigger: Trigger) -> Exemption | None:
         return self.exemptions.for_trigger(trigger, self.today)
+
+    # -- law enforcement
+
+    def _others(
+        self, request: ServiceRequest, fields: Sequence[FieldTexts], spans: Spans
+    ) -> Iterator[tuple[Item, Exemption]]:
+        exemption = self.exemptions.for_trigger("other_person", self.today, LAW_ENFORCEMENT)
+        if exemption is not None:
+            for item in others_in(request, fields, spans, self._indexes, PERSON):
+                yield item, exemption
 
     # -- protected persons
 

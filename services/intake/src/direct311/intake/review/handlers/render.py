@@ -16,6 +16,7 @@ from direct311.intake.review.domain.rendering import (
 from direct311.intake.review.domain.reviews import CaseReview, RecordReviews, Rendered
 from direct311.intake.review.domain.withheld import parts_of, sealed_form, sealed_name
 from direct311.intake.review.handlers.door import Door, Granted
+from direct311.intake.review.handlers.minimise import LAW_ENFORCEMENT, closed_rows
 from direct311.intake.review.handlers.proposals import Propose
 from direct311.intake.review.handlers.reviewed import reviewed
 from direct311.intake.review.handlers.writes import written
@@ -82,8 +83,12 @@ class RenderRecord:
         review = self._reviewed(reviews, granted)
         if not self._is_current(review):
             review = await self._looked_through_again(granted)
-        rows = rows_of(review.decisions, granted.fields, self._order)
-        exemptions = [self._exemption(row) for row in rows]
+        closed = self._closed(granted, review)
+        rows = sorted(
+            (*rows_of(review.decisions, granted.fields, self._order), *closed),
+            key=lambda row: row.item.order,
+        )
+        exemptions = [self._exemption(row, granted.kind) for row in rows]
         decisions = [each for each in review.decisions if each.of.field in granted.fields]
         decided = hash_of(decisions, review.version, granted.fields)
         async with self._door.opening(
@@ -100,13 +105,24 @@ class RenderRecord:
             version=review.version,
             decisions=decided,
             public=_plain(await self._public.of(record_id)),
-            fields={each.field: rendered(each, rows, marks.__getitem__) for each in fields},
+            fields={each.field: rendered(each, rows, marks.__getitem__) for each in fields}
+            | {row.item.field: marks[row.code] for row in closed},
             withheld=list(zip(rows, exemptions, strict=True)),
         )
         shown = self._door.shown(record_id, fields)
         texts = {place: each.content for place, each in shown.items()}
         await self._remember(granted, recipient, answer, texts, kept)
         return answer
+
+    def _closed(self, granted: Granted, review: CaseReview) -> Sequence[WithheldRow]:
+        """What law enforcement does not get because its grant does not open it. The public asks for
+        what it asks for, so there a field that nobody asked for has no row."""
+        if granted.kind != LAW_ENFORCEMENT:
+            return ()
+        exemption = self._propose.exemptions.for_trigger(
+            "outside_instrument", self._propose.today, LAW_ENFORCEMENT
+        )
+        return closed_rows(granted, review, exemption)
 
     def _reviewed(self, reviews: RecordReviews, granted: Granted) -> CaseReview:
         content = self._door.content_of(granted.request)
@@ -121,7 +137,7 @@ class RenderRecord:
     async def _looked_through_again(self, granted: Granted) -> CaseReview:
         registry = self._propose.registry_version
         fields = await self._door.opened(granted, "view", OPERATION)
-        proposals = await self._propose(granted.request, fields)
+        proposals = await self._propose(granted.request, fields, granted.kind)
         exemptions = self._propose.exemptions.hash
 
         def change(reviews: RecordReviews) -> RecordReviews:
@@ -134,12 +150,14 @@ class RenderRecord:
             await written(self._store, self._requests, record_id, change), granted
         )
 
-    def _exemption(self, row: WithheldRow) -> Exemption:
+    def _exemption(self, row: WithheldRow, kind: str) -> Exemption:
         """The exemption of a row, in force today.
 
         :raises RefusedError: it has ended since, so the item has to be decided again.
         """
-        found = self._propose.exemptions.in_force(row.code, self._propose.today, row.item.field)
+        found = self._propose.exemptions.in_force(
+            row.code, self._propose.today, row.item.field, kind
+        )
         if found is None:
             raise RefusedError(
                 "not_reviewed",

@@ -91,7 +91,7 @@ class ReviewRecord:
         request = granted.request
         fields = await self._door.opened(granted, "view", OPERATION)
         registry = self._propose.registry_version
-        proposals = await self._propose(request, fields)
+        proposals = await self._propose(request, fields, granted.kind)
         content = self._door.content_of(request)
         texts = self._door.shown(record_id, fields)
         exemptions = self._propose.exemptions

@@ -63,6 +63,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryReleasedPackages": Contract(
         CONTRACT + "test_released_packages.py", "RetentionPackages"
     ),
+    "InMemoryDeliveryDesk": Contract(CONTRACT + "test_delivery_calls.py", "RetentionDeliveries"),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo
@@ -82,6 +83,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryPreservingCases": Contract(CONTRACT + "test_case_stores.py", "MongoPreservingCases"),
     "InMemoryDocuments": Contract(CONTRACT + "test_case_stores.py", "StoreDocuments"),
     "InMemoryLegalCases": Contract(CONTRACT + "test_legal_cases.py", "MongoLegalCases"),
+    "InMemoryOpenings": Contract(CONTRACT + "test_openings.py", "MongoOpenings"),
+    "InMemoryCodeCases": Contract(CONTRACT + "test_delivery_codes.py", "MongoCodeCases"),
     # audit
     "InMemoryInbox": _log("MongoInbox"),
     "InMemoryLog": _log("MongoLog"),

@@ -20,6 +20,7 @@ DECIDED_AT = "2026-02-27T15:30:00Z"
 CITATION = "119.071(4)(d)"
 MARK = f"[■ {CITATION}]"
 PROBLEM = "urn:direct311:problem:"
+RECIPIENTS = ("requester", "law_enforcement_agency")
 
 
 def record(
@@ -74,7 +75,8 @@ class RecordOwners:
         async def rendering(case_id: str, record_id: str, request: Request) -> JSONResponse:
             if (refused := await self._refused(record_id, request)) is not None:
                 return refused
-            if (await request.json()) != {"recipient": "requester"}:
+            said = await request.json()
+            if set(said) != {"recipient"} or said["recipient"] not in RECIPIENTS:
                 return _problem(422, "malformed")
             found = self.records.get(record_id)
             if found is None:

@@ -108,7 +108,7 @@ async def test_nothing_is_withheld_from_the_public_because_it_is_about_somebody_
     desk = ReviewDesk()
     await desk.granted()
     await desk.request(PLAIN)
-    assert [each for each in (await desk.review()).proposals] == []
+    assert not (await desk.review()).proposals
     for code in ("other_person", "outside_instrument"):
         with pytest.raises(RefusedError) as refused:
             await desk.decide(("description", code))

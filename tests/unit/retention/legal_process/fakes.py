@@ -12,6 +12,7 @@ from direct311.retention.legal_process.domain import LegalDoor
 from direct311.retention.legal_process.handlers.custody import Custody
 from direct311.retention.legal_process.handlers.desk import LegalDesk
 from direct311.retention.legal_process.handlers.follow_ups import FollowUps
+from direct311.retention.legal_process.handlers.oral import OralDisclosures
 from direct311.retention.legal_process.handlers.referrals import Referrals
 from direct311.retention.legal_process.handlers.scopes import Scopes
 from direct311.retention.legal_process.handlers.secrecy import Secrecy
@@ -63,6 +64,7 @@ class LegalOffice:
         self.secrecy = Secrecy(self.desk)
         self.custody = Custody(self.desk)
         self.referrals = Referrals(self.desk, county.desk, county.retention.inventory)
+        self.oral = OralDisclosures(self.desk, county.desk, county.retention.inventory)
         self.follow_ups = FollowUps(
             InMemoryLegalCases(county.files),
             county.preservation,

@@ -19,6 +19,9 @@ from direct311.intake.clients.api.app_counts import app_counts_router
 from direct311.intake.clients.api.clients import clients_router
 from direct311.intake.clients.api.cross_origin import CrossOrigin
 from direct311.intake.clients.wiring import Clients
+from direct311.intake.deliveries import wiring as delivery_wiring
+from direct311.intake.deliveries.api import deliveries_router
+from direct311.intake.deliveries.handlers import Deliveries
 from direct311.intake.leaks import wiring as leaks_wiring
 from direct311.intake.leaks.api import leaks_router
 from direct311.intake.lifecycle import wiring as lifecycle_wiring
@@ -97,6 +100,7 @@ class Intake:
     records_requests: RecordsRequests
     search_for_case: SearchForCase
     fetch_records: FetchRecords
+    deliveries: Deliveries
     reviewing: Reviewing
     destroyer: Destroyer[ServiceRequest]
     prepare_disclosures: Step
@@ -196,6 +200,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
             settings, resources, sealing, lifecycle, staff.contact, disclosures
         ),
         fetch_records=records_package_wiring.wire(settings, resources),
+        deliveries=delivery_wiring.wire(settings, resources),
         reviewing=reviewing,
         destroyer=destroyer,
         prepare_disclosures=prepare_disclosures,
@@ -325,6 +330,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         ),
         case_messages_wiring.wire(settings, intake.resources, clients, intake.records_requests),
         records_packages_router(intake.fetch_records, clients.failed_keys),
+        deliveries_router(intake.deliveries, clients.failed_keys),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
         work_notes_router(intake.seal_work_note, who),

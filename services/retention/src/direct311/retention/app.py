@@ -14,6 +14,7 @@ from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.charges import wiring as charges
 from direct311.retention.correspondence import wiring as correspondence
+from direct311.retention.deliveries import wiring as deliveries
 from direct311.retention.denials import wiring as denials
 from direct311.retention.exemption_log import wiring as exemption_log
 from direct311.retention.grants import wiring as grants
@@ -117,6 +118,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         settings, resources, caller, desk.work, desk.cases, all_holds, desk.documents
     )
     logged = exemption_log.wire(desk.work, desk.cases, desk.documents, caller)
+    delivered = deliveries.wire(caller, desk.work, case_records, desk.documents, legal.agencies)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -145,6 +147,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 desk.prepare,
                 preserved.prepare,
                 legal.prepare,
+                delivered.prepare,
             ],
         ):
             yield
@@ -177,6 +180,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(packaged.router)
     app.include_router(packaged.public_router)
     app.include_router(logged)
+    app.include_router(delivered.router)
+    app.include_router(delivered.gateway_router, max_body_size=LARGEST_BODY)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

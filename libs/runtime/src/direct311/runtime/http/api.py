@@ -522,7 +522,14 @@ def _fits(scope: Scope, largest: int) -> bool:
     return length <= largest
 
 
-COUNTED_TOGETHER: Final = ("/v1/cases", "/v1/referrals", "/v1/legal-instruments")
+COUNTED_TOGETHER: Final = (
+    "/v1/cases",
+    "/v1/referrals",
+    "/v1/legal-instruments",
+    "/v1/oral-disclosures",
+    "/v1/deliveries",
+    "/internal/deliveries",
+)
 """Beginnings of routes that are counted as the first of them. Which one was called would tell
 everybody who reads metrics that law enforcement asked."""
 

@@ -130,6 +130,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
         "not_collected": ProblemCode(409, "Some records of the case are not collected."),
         "not_denied": ProblemCode(409, "The last approval of a denial closes the case as denied."),
+        "not_encrypted": ProblemCode(409, "The package is not encrypted to its recipient."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
         "not_held": ProblemCode(422, "The request does not hold the data to be changed."),
         "not_identified": ProblemCode(
@@ -206,6 +207,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "unauthenticated": ProblemCode(401, "The caller is not signed in."),
         "unavailable": ProblemCode(503, "The service cannot answer now; try again."),
         "unpaid": ProblemCode(409, "Something is still to be paid, so nothing is released."),
+        "receipted": ProblemCode(409, "Another receipt was given for it."),
+        "recipient_key": ProblemCode(422, "It cannot be encrypted to this."),
+        "unknown_code": ProblemCode(404, "No delivery has this code, or it was used."),
         "unknown_case": ProblemCode(404, "There is no such case, or not at this desk."),
         "unknown_certificate": ProblemCode(404, "There is no such certificate."),
         "unknown_denial": ProblemCode(404, "The case has no such denial."),

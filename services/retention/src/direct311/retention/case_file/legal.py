@@ -115,30 +115,46 @@ class Referral(Model):
     referred_by: str
 
 
+class OralDisclosure(Model):
+    """What somebody opened of a record in an emergency, before there was a case, and which agency
+    they told of it; `None`: nobody outside the county. What was said is sealed."""
+
+    record_id: str
+    opened_by: str
+    opened_at: Instant
+    agency: str | None = None
+
+
 class HandOver(Model):
     """One link of the chain of custody: who gave what to which agency, and how. The name of the
-    person who took it is sealed. `sha256` (hex): of what was handed over. `receipt`: the code of
-    the receipt that the agency gave."""
+    person who took it is sealed, if somebody said it. `sha256` (hex): of what was handed over.
+    `receipt`: the code of the receipt that the agency gave; `None` until it has given one."""
 
     hand_over_id: str
     agency: str
     how: str
     sha256: str
-    receipt: str
+    receipt: str | None = None
     handed_by: str
     handed_at: Instant
+    receipted_at: Instant | None = None
 
     @property
     def sealed_name(self) -> str:
         """What binds the sealed name to it."""
         return f"case_instrument/hand-over/{self.hand_over_id}"
 
+    def receipted(self, receipt: str, at: datetime) -> "HandOver":
+        """A copy for which the agency gave a receipt."""
+        return replaced(self, receipt=receipt, receipted_at=at)
+
 
 class LegalProcess(Model):
     """`calls`: every call-back, also those that came to nothing. `scopes`: what was granted, first
     and after each narrowing. `follow_up_due_at`: when an instrument must have followed what was
     opened without one; `follow_up`: the call that verified it. `notices`: the documents that delay
-    the notice to the subject, oldest first."""
+    the notice to the subject, oldest first. `oral`: what was opened and told before there was a
+    case."""
 
     instrument: str | None = None
     agency: str | None = None
@@ -154,6 +170,7 @@ class LegalProcess(Model):
     follow_up: CallBack | None = None
     notices: tuple[DelayedNotice, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
+    oral: OralDisclosure | None = None
 
     @property
     def granted(self) -> LegalScope | None:
@@ -170,6 +187,11 @@ class LegalProcess(Model):
         """Whether less was granted than was asked, at once or later."""
         granted = self.granted
         return granted is not None and self.asked is not None and not self.asked.within(granted)
+
+    @property
+    def told_before(self) -> bool:
+        """Whether an agency was told before there was a case."""
+        return self.oral is not None and self.oral.agency is not None
 
     @property
     def objected(self) -> bool:
@@ -232,5 +254,22 @@ class LegalProcess(Model):
         return replaced(self, notices=(*self.notices, notice))
 
     def handed_over(self, link: HandOver) -> "LegalProcess":
-        """A copy with one more link of the chain of custody."""
-        return replaced(self, hand_overs=(*self.hand_overs, link))
+        """A copy with this link of the chain of custody, in place of the one with the same id."""
+        known = any(each.hand_over_id == link.hand_over_id for each in self.hand_overs)
+        if not known:
+            return replaced(self, hand_overs=(*self.hand_overs, link))
+        return replaced(
+            self,
+            hand_overs=tuple(
+                link if each.hand_over_id == link.hand_over_id else each for each in self.hand_overs
+            ),
+        )
+
+    def awaits_receipt(self, sha256: str) -> HandOver | None:
+        """The newest hand-over of this for which nobody has given a receipt."""
+        found = (
+            each
+            for each in reversed(self.hand_overs)
+            if each.sha256 == sha256 and each.receipt is None
+        )
+        return next(found, None)

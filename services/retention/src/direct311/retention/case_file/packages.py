@@ -191,6 +191,11 @@ class CasePackages(Model):
                 parts[each.record_id] = each
         return replaced(self, parts=tuple(parts[each] for each in sorted(parts)))
 
+    def without_pending(self) -> "CasePackages":
+        """A copy without what was collected and has not gone out."""
+        kept = tuple(each for each in self.parts if each.released_in is not None)
+        return replaced(self, parts=kept)
+
     def with_package(self, package: BuiltPackage) -> "CasePackages":
         """A copy with this package as the newest."""
         return replaced(self, packages=(*self.packages, package))

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from direct311.retention.case_file.charges import CaseCharges
+from direct311.retention.case_file.deliveries import CaseDeliveries
 from direct311.retention.case_file.denials import CaseDenials
-from direct311.retention.case_file.legal import LegalProcess
+from direct311.retention.case_file.legal import EXIGENT_REQUEST, LegalProcess
 from direct311.retention.case_file.messages import Correspondence
 from direct311.retention.case_file.packages import CasePackages
 from direct311.retention.case_file.scope import CaseScope
@@ -105,16 +106,17 @@ LEGAL_TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProx
         "scoped": _CLOSING | {"granted", "refused"},
         "granted": _CLOSING | {"collecting"},
         "collecting": _CLOSING | {"minimising"},
-        "minimising": _CLOSING | {"packaged"},
-        "packaged": _CLOSING | {"minimising", "approved"},
-        "approved": _CLOSING | {"released"},
+        "minimising": _CLOSING | {"packaged", "collecting"},
+        "packaged": _CLOSING | {"minimising", "approved", "collecting"},
+        "approved": _CLOSING | {"minimising", "released", "collecting"},
         "released": _CLOSING | {"collecting", "receipted"},
         "receipted": _CLOSING | {"collecting"},
         "closed": frozenset(),
     }
 )
-"""The same for a law-enforcement case. An objection or a narrowing changes what it may open, in
-every state, and not the state itself."""
+"""The same for a law-enforcement case. An objection changes what it may open, in every state, and
+not the state itself. A narrowing does too, but that what was collected for a wider scope and has
+not gone out is collected again."""
 _OPEN: Final = frozenset({*TRANSITIONS, *LEGAL_TRANSITIONS}) - _CLOSING
 CLOSED_FROM: Final[Mapping[CaseOutcome, frozenset[CaseState]]] = MappingProxyType(
     {
@@ -285,7 +287,8 @@ class CaseFile(RecordState):
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
     do. `charges`: what it costs. `denials`: what of it was denied. `packages`: what was collected
-    and packaged. `legal`: by which instrument law enforcement asked, and what became of it.
+    and packaged. `deliveries`: what of it was encrypted to its recipient, and who got it. `legal`:
+    by which instrument law enforcement asked, and what became of it.
     `steps`: what was done since steps are kept, for the timeline. `reopening`: somebody opens it
     again, and the inventory may not know yet.
     """
@@ -317,6 +320,7 @@ class CaseFile(RecordState):
     scope: CaseScope | None = None
     searches: SearchLog = SearchLog()
     packages: CasePackages = CasePackages()
+    deliveries: CaseDeliveries = CaseDeliveries()
 
     @property
     def exists(self) -> bool:
@@ -359,6 +363,7 @@ class CaseFile(RecordState):
         steps += [("worked_on", at) for at in self.charges.acts]
         steps += [("worked_on", at) for at in self.denials.acts]
         steps += [("worked_on", at) for at in self.packages.acts]
+        steps += [("worked_on", at) for at in self.deliveries.acts]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
         for note in self.steps:
@@ -428,11 +433,14 @@ class CaseFile(RecordState):
     ) -> "CaseFile":
         """A copy that was received, and that stops destruction from this write on. At the gateway
         the answer is the acknowledgement, so a case that came through it is acknowledged by the
-        same write."""
+        same write. What an agency was told before there was a case is released already."""
+        state: CaseState = "acknowledged" if public_receipt else "received"
+        if legal is not None and legal.told_before:
+            state = "released"
         return replaced(
             self,
             kind=kind,
-            state="acknowledged" if public_receipt else "received",
+            state=state,
             channel="public" if public_receipt else None,
             public_receipt=public_receipt,
             received_at=received_at,
@@ -553,7 +561,7 @@ class CaseFile(RecordState):
         """How many sealed values it has, in the file and in the store."""
         scope = self.scope is not None and self.scope.sealed is not None
         messages = len(self.correspondence.messages)
-        stored = len(self.documents) + self.packages.objects
+        stored = len(self.documents) + self.packages.objects + self.deliveries.objects
         return len(self.sealed) + stored + messages + scope
 
     def preserving(self, provisional: ProvisionalHold) -> "CaseFile":
@@ -608,6 +616,10 @@ class CaseFile(RecordState):
     def packaging(self, packages: CasePackages) -> "CaseFile":
         """A copy with what was collected and packaged."""
         return replaced(self, packages=packages)
+
+    def delivering(self, deliveries: CaseDeliveries) -> "CaseFile":
+        """A copy with these deliveries."""
+        return replaced(self, deliveries=deliveries)
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -726,6 +738,29 @@ class KindRules(Model, extra="forbid"):
 
     releasers: tuple[str, ...] = ()
     exemption_releasers: tuple[str, ...] = ()
+    released_by: tuple[str, ...] = ()
+    exigent_releasers: tuple[str, ...] = ()
+    exigent_released_by: tuple[str, ...] = ()
+
+    def of_process(self, legal: LegalProcess | None) -> "KindRules":
+        """A copy for a case with this legal process: others approve and release what cannot wait
+        for an instrument."""
+        if legal is None or legal.instrument != EXIGENT_REQUEST or not self.exigent_releasers:
+            return self
+        return replaced(
+            self,
+            releasers=self.exigent_releasers,
+            exemption_releasers=(),
+            released_by=self.exigent_released_by,
+        )
+
+    @property
+    def packagers(self) -> tuple[str, ...]:
+        """The roles that build, approve or release packages of a case."""
+        if not self.releasers:
+            return ()
+        roles = (*self.desks, *self.releasers, *self.exemption_releasers, *self.released_by)
+        return tuple(dict.fromkeys(roles))
 
     def exempt_until(self, opened_at: datetime) -> datetime | None:
         """Until when entries about a case opened then are withheld."""
@@ -783,17 +818,25 @@ class CaseRules(Model, extra="forbid"):
         """Every role that approves packages of some kind."""
         return tuple(
             dict.fromkeys(
-                role for each in self.kinds for role in (*each.releasers, *each.exemption_releasers)
+                role
+                for each in self.kinds
+                for role in (
+                    *each.releasers,
+                    *each.exemption_releasers,
+                    *each.exigent_releasers,
+                )
             )
         )
 
-    def packaged_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
-        """The kinds whose packages one of these roles builds or approves."""
+    @property
+    def handing_out(self) -> tuple[str, ...]:
+        """Every role that releases packages of some kind."""
         return tuple(
-            each.kind
-            for each in self.kinds
-            if each.releasers
-            and {*each.desks, *each.releasers, *each.exemption_releasers} & {*roles}
+            dict.fromkeys(
+                role
+                for each in self.kinds
+                for role in (*(each.released_by or each.desks), *each.exigent_released_by)
+            )
         )
 
     def granted_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
@@ -832,6 +875,17 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
                 yield each.kind, first, f"must be at most {MOST_APPROVERS} different roles"
             if getattr(each, more) and not getattr(each, first):
                 yield each.kind, first, "is empty"
+        exigent = each.exigent_releasers
+        if bool(exigent) != bool(each.exigent_released_by) or (exigent and not each.releasers):
+            yield each.kind, "exigent_releasers", "needs releasers and exigent_released_by too"
+        if len(exigent) != len({*exigent}) or len(exigent) > MOST_APPROVERS:
+            yield (
+                each.kind,
+                "exigent_releasers",
+                f"must be at most {MOST_APPROVERS} different roles",
+            )
+        if each.released_by and not each.releasers:
+            yield each.kind, "releasers", "is empty"
         for field in (
             "desks",
             "approvers",
@@ -839,6 +893,9 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
             "exemption_deniers",
             "releasers",
             "exemption_releasers",
+            "released_by",
+            "exigent_releasers",
+            "exigent_released_by",
         ):
             for role in getattr(each, field):
                 if role not in people:

@@ -542,8 +542,16 @@ class DestroyCase:
         return Destroyed(
             documents=1,
             fields=state.sealed_parts,
-            objects=max(objects, len(state.documents) + state.packages.objects),
-            bytes=max(size, sum(each.size for each in state.documents) + state.packages.size),
+            objects=max(
+                objects,
+                len(state.documents) + state.packages.objects + state.deliveries.objects,
+            ),
+            bytes=max(
+                size,
+                sum(each.size for each in state.documents)
+                + state.packages.size
+                + state.deliveries.size,
+            ),
         )
 
 

@@ -52,13 +52,13 @@ class CaseWork:
         return state
 
     def rules_of(self, state: CaseFile) -> KindRules:
-        """The rules of the case's kind.
+        """The rules of the case's kind, and of its legal process.
 
         :raises RefusedError: there is no such case.
         """
         if state.kind is None:
             raise unknown_case()
-        return self.rules.of(state.kind)
+        return self.rules.of(state.kind).of_process(state.legal)
 
     def records_case(self, state: CaseFile) -> KindRules:
         """The rules of a public-records case, for what only such a case has.
@@ -194,6 +194,12 @@ def check_open(state: CaseFile) -> None:
     """:raises RefusedError: the case is closed, or does not exist any more."""
     if not state.exists or not state.may_become("closed"):
         raise RefusedError("case_closed", "The case is closed.")
+
+
+def check_unopposed(state: CaseFile) -> None:
+    """:raises RefusedError: somebody objects, and counsel has not settled it."""
+    if state.legal is not None and state.legal.objected:
+        raise RefusedError("objection", "Somebody objects; nothing is opened until then.")
 
 
 def check_version(state: CaseFile, version: int) -> None:

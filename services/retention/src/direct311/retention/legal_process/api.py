@@ -11,6 +11,7 @@ from direct311.retention.cases.domain import CaseFile
 from direct311.retention.legal_process.domain import process_of
 from direct311.retention.legal_process.handlers.custody import Custody
 from direct311.retention.legal_process.handlers.desk import REVIEWERS, LegalDesk
+from direct311.retention.legal_process.handlers.oral import OralDisclosures
 from direct311.retention.legal_process.handlers.referrals import Referrals
 from direct311.retention.legal_process.handlers.scopes import Scopes
 from direct311.retention.legal_process.handlers.secrecy import Secrecy
@@ -25,12 +26,15 @@ from direct311.retention.legal_process.wire import (
     LegalView,
     NoticeOrder,
     ObjectionOrder,
+    OralOrder,
+    OralView,
     ReasonOrder,
     ReferralOrder,
     ReferralView,
     ThreatOrder,
     ThreatView,
 )
+from direct311.runtime.access.openings import EMERGENCY_ROLE
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import PROBLEMS, require
 
@@ -58,6 +62,7 @@ class LegalUseCases:
     secrecy: Secrecy
     custody: Custody
     referrals: Referrals
+    oral: OralDisclosures
     desks: tuple[str, ...]
     approvers: tuple[str, ...]
 
@@ -167,7 +172,7 @@ def router(cases: LegalUseCases, caller_of: CallerOf) -> APIRouter:
         )
         return _view(cases.desk, done)
 
-    @api.get("/cases/{case_id}/custody")
+    @api.get("/cases/{case_id}/custody", response_model_exclude_none=True)
     async def chain(case_id: Id, caller: Annotated[Caller, who], response: Response) -> CustodyView:
         """The chain of custody with the names. The access is recorded before anything is
         opened."""
@@ -191,6 +196,25 @@ def router(cases: LegalUseCases, caller_of: CallerOf) -> APIRouter:
         if state.received_at is None:
             raise ValueError("a case that was never received")
         return ReferralView(referral_id=state.record_id, received_at=state.received_at)
+
+    @api.post("/oral-disclosures", status_code=201)
+    async def tell(body: OralOrder, caller: Annotated[Caller, who]) -> OralView:
+        """Say what became of something that was opened in an emergency when nobody was there to
+        decide: whom you told, or that you told nobody. Within 24 hours; then it is an alarm. The
+        same opening has one case file."""
+        require(caller, *_roles(cases.desks, (EMERGENCY_ROLE,)))
+        state = await cases.oral.record(
+            caller,
+            body.record_id,
+            body.opened_by,
+            body.opened_at,
+            body.agency,
+            body.threat,
+            body.words,
+        )
+        if state.received_at is None:
+            raise ValueError("a case that was never received")
+        return OralView(case_id=state.record_id, recorded_at=state.received_at)
 
     return api
 
@@ -235,6 +259,7 @@ def _view(desk: LegalDesk, state: CaseFile) -> LegalView:
         refusal=legal.refusal,
         threat=legal.threat,
         referral=legal.referral,
+        oral=legal.oral,
         follow_up_due_at=due,
         follow_up=legal.follow_up,
         follow_up_overdue=legal.awaits_follow_up and due is not None and now >= due,

@@ -12,6 +12,7 @@ from direct311.retention.case_file.legal import (
     HandOver,
     LegalScope,
     Objection,
+    OralDisclosure,
     Referral,
     Refusal,
     Threat,
@@ -139,6 +140,28 @@ class ReferralOrder(Model, extra="forbid"):
     words: Words
 
 
+class OralOrder(Model, extra="forbid"):
+    """What somebody opened in an emergency, and whom they told. `opened_by`: the subject of who
+    opened it; you, if it is left out. `opened_at`: when; what counts is the day (UTC). `agency`:
+    whom they told, an id in the county's list; nobody outside the county, if it is left out.
+    `threat`: a code of the list, where somebody was told. `words`: what happened and what was said;
+    sealed."""
+
+    record_id: RecordId
+    opened_by: Annotated[str, Field(min_length=1, max_length=200), Line] | None = None
+    opened_at: GivenInstant
+    agency: Code | None = None
+    threat: Code | None = None
+    words: Words
+
+
+class OralView(Model):
+    """`case_id`: the case file about it. Its desk answers for it from now on."""
+
+    case_id: str
+    recorded_at: Instant
+
+
 class ReferralView(Model):
     """`referral_id` names the case. Its desk answers for it from now on."""
 
@@ -166,6 +189,7 @@ class LegalView(Model):
     refusal: Refusal | None = None
     threat: Threat | None = None
     referral: Referral | None = None
+    oral: OralDisclosure | None = None
     follow_up_due_at: Instant | None = None
     follow_up: CallBack | None = None
     follow_up_overdue: bool
@@ -182,10 +206,10 @@ class ThreatView(Model):
 
 
 class HandedView(Model):
-    """One link of the chain."""
+    """One link of the chain. `taken_by`: absent where nobody said it, such as for a download."""
 
     link: HandOver
-    taken_by: str
+    taken_by: str | None = None
 
 
 class CustodyView(Model):

@@ -17,10 +17,11 @@ from direct311.retention.legal_process.adapters import (
     load_instruments,
 )
 from direct311.retention.legal_process.api import LegalUseCases, router
-from direct311.retention.legal_process.domain import LegalDoor
+from direct311.retention.legal_process.domain import Agencies, LegalDoor
 from direct311.retention.legal_process.handlers.custody import Custody
 from direct311.retention.legal_process.handlers.desk import LegalDesk
 from direct311.retention.legal_process.handlers.follow_ups import FollowUps
+from direct311.retention.legal_process.handlers.oral import OralDisclosures
 from direct311.retention.legal_process.handlers.referrals import Referrals
 from direct311.retention.legal_process.handlers.scopes import Scopes
 from direct311.retention.legal_process.handlers.secrecy import Secrecy
@@ -34,10 +35,11 @@ from direct311.runtime.storage.database import MongoRecords
 
 @dataclass(frozen=True, slots=True)
 class LegalPart:
-    """`door`: what a grant of such a case may name."""
+    """`door`: what a grant of such a case may name. `agencies`: those in force here."""
 
     router: APIRouter
     door: LegalDoor
+    agencies: Agencies
     loop: Loop
     prepare: Step
 
@@ -68,6 +70,7 @@ def wire(
         Secrecy(desk),
         Custody(desk),
         Referrals(desk, opening, inventory),
+        OralDisclosures(desk, opening, inventory),
         kind.desks,
         door.all_approvers(work.rules),
     )
@@ -92,6 +95,7 @@ def wire(
     return LegalPart(
         router(cases, caller_of),
         door,
+        agencies,
         Loop(
             "follow up",
             timedelta(seconds=5),

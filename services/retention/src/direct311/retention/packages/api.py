@@ -135,7 +135,7 @@ def router(
     """All about packages, for desks and for those who approve."""
     api = APIRouter(prefix="/v1/cases/{case_id}", tags=["packages"], responses=PROBLEMS)
     who = Depends(caller_of)
-    both = tuple(dict.fromkeys((*rules.desks, *rules.releasers)))
+    both = tuple(dict.fromkeys((*rules.desks, *rules.releasers, *rules.handing_out)))
 
     @api.post("/collection", response_model_exclude_none=True)
     async def collect(
@@ -203,8 +203,9 @@ def router(
 
     @api.post("/packages/{sha256}/release", response_model_exclude_none=True)
     async def release(case_id: Id, sha256: Sha256, caller: Annotated[Caller, who]) -> PackageView:
-        """Release the approved package to the requester. May be repeated; it goes out once."""
-        require(caller, *rules.desks)
+        """Release the approved package to its recipient. For law enforcement a third person does
+        that, after the desk has encrypted it. May be repeated; it goes out once."""
+        require(caller, *rules.handing_out)
         return _view((await releasing.release(caller, case_id, sha256))[1])
 
     @api.get("/packages/{sha256}", response_class=Response, responses={200: {"content": ZIP}})

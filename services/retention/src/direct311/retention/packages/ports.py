@@ -30,10 +30,11 @@ class Owners(Protocol):
     and write the access into the log."""
 
     async def rendering(
-        self, case_id: str, record_id: str, authorization: str
+        self, case_id: str, record_id: str, recipient: str, authorization: str
     ) -> Rendering | NotRendered:
         """The record as it may go out.
 
+        :param recipient: the class of whoever gets it.
         :raises RefusedError: the owner does not accept the person's token.
         """
         ...

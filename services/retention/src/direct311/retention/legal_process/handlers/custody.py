@@ -16,10 +16,10 @@ from direct311.schemas import derived_id
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One hand-over with the name of the person who took it."""
+    """One hand-over with the name of the person who took it, if somebody said it."""
 
     link: HandOver
-    taken_by: str
+    taken_by: str | None
 
 
 class Custody:
@@ -31,8 +31,9 @@ class Custody:
     async def hand_over(
         self, caller: Caller, case_id: str, how: str, sha256: str, receipt: str, taken_by: str
     ) -> CaseFile:
-        """Record that something was handed over; the same thing with the same receipt once. The
-        first receipt for what was released brings the case to `receipted`.
+        """Record that something was handed over; the same thing with the same receipt once. What
+        was downloaded before, and has no receipt, gets this one. The first receipt for the package
+        that was released brings the case to `receipted`.
 
         :param sha256: of what was handed over (hex).
         :param receipt: the code of the receipt that the agency gave.
@@ -44,13 +45,13 @@ class Custody:
         """
         state = await self._desk.found(caller, case_id)
         check_code(how, self._desk.rules.ways, "how")
-        hand_over_id = derived_id(case_id, f"hand-over:{sha256}:{receipt}")
         self._check(state)
-        if _known(state, hand_over_id):
+        if _known(state, sha256, receipt):
             return state
         now = self._desk.work.clock.now()
+        waiting = process_of(state).awaits_receipt(sha256)
         link = HandOver(
-            hand_over_id=hand_over_id,
+            hand_over_id=derived_id(case_id, f"hand-over:{sha256}:{receipt}"),
             agency=process_of(state).agency or "",
             how=how,
             sha256=sha256,
@@ -58,19 +59,24 @@ class Custody:
             handed_by=caller.sub,
             handed_at=now,
         )
+        if waiting is not None:
+            link = waiting.receipted(receipt, now)
         operation = "POST /v1/cases/{case_id}/custody"
         async with self._desk.work.unlock(caller, state, "seal", operation, (SEALED,)) as key:
             sealed = key.seal(link.sealed_name, taken_by.encode())
 
         async def decide(current: CaseFile) -> Changed:
-            if _known(current, hand_over_id):
+            if _known(current, sha256, receipt):
                 return None
             self._check(current)
+            if process_of(current).awaits_receipt(sha256) != waiting:
+                raise RefusedError("changed", "Somebody else has changed it; read it again.")
             after = current.processed(process_of(current).handed_over(link))
             after = after.with_sealed(link.sealed_name, sealed)
-            if after.state == "released":
+            released = {each.sha256 for each in current.packages.released}
+            if after.state == "released" and (waiting is not None or sha256 in released):
                 after = after.entering("receipted")
-            codes = (link.agency, how, receipt)
+            codes = (link.agency, link.how, receipt)
             step = self._desk.told(
                 after, caller, "handed_over", now, codes, {"handed_over": sha256}
             )
@@ -92,8 +98,9 @@ class Custody:
         operation = "GET /v1/cases/{case_id}/custody"
         async with self._desk.work.unlock(caller, state, "view", operation, (SEALED,)) as key:
             return [
-                Handed(each, key.open(each.sealed_name, state.sealed[each.sealed_name]).decode())
+                Handed(each, key.open(each.sealed_name, sealed).decode() if sealed else None)
                 for each in links
+                for sealed in (state.sealed.get(each.sealed_name),)
             ]
 
     def _check(self, state: CaseFile) -> None:
@@ -106,5 +113,6 @@ class Custody:
             raise RefusedError("full", f"A case has at most {MOST_HAND_OVERS} hand-overs.")
 
 
-def _known(state: CaseFile, hand_over_id: str) -> bool:
-    return any(each.hand_over_id == hand_over_id for each in process_of(state).hand_overs)
+def _known(state: CaseFile, sha256: str, receipt: str) -> bool:
+    links = process_of(state).hand_overs
+    return any((each.sha256, each.receipt) == (sha256, receipt) for each in links)

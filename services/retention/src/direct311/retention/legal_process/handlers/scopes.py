@@ -4,6 +4,9 @@ Both scopes are kept. What is granted only ever gets smaller; every grant that i
 more ends in the same write.
 """
 
+from datetime import datetime
+from typing import Final
+
 from direct311.retention.case_file.legal import (
     MOST_OBJECTIONS,
     MOST_SCOPES,
@@ -23,6 +26,21 @@ from direct311.retention.legal_process.handlers.desk import REVIEWERS, LegalDesk
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change
+
+_PACKAGING: Final = ("minimising", "packaged", "approved")
+"""The states of a case that has something collected."""
+
+
+def without_what_was_wider(state: CaseFile, at: datetime) -> CaseFile:
+    """A copy that is collected again: what was collected for a wider scope and has not gone out
+    does not go out, and what was released and nobody has downloaded is not downloaded."""
+    packages, deliveries = state.packages.without_pending(), state.deliveries
+    for each in packages.released:
+        found = deliveries.of(each.sha256)
+        if found is not None and not found.downloaded:
+            deliveries = deliveries.without(each.sha256, at)
+    after = state.packaging(packages).delivering(deliveries)
+    return after.entering("collecting") if after.state in _PACKAGING else after
 
 
 class Scopes:
@@ -73,7 +91,7 @@ class Scopes:
                 raise RefusedError("outside_scope", "A scope only gets smaller.", field="granted")
             if len(legal.scopes) >= MOST_SCOPES:
                 raise RefusedError("full", f"A case has at most {MOST_SCOPES} scopes.")
-            after = state.processed(legal.scoped(legal.asked, given))
+            after = without_what_was_wider(state, now).processed(legal.scoped(legal.asked, given))
             step = self._desk.told(after, caller, "narrowed", now)
             return self._desk.narrowed(after, caller, "scope_narrowed", step)
 

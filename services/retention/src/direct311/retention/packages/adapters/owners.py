@@ -11,7 +11,6 @@ from direct311.runtime.peers import HttpError, Peer
 LONGEST_ANSWER: Final = 30.0
 """In seconds."""
 PROBLEM: Final = "urn:direct311:problem:"
-RECIPIENT: Final = "requester"
 _REASONS: Final[Mapping[int, str]] = {403: "not_granted", 404: "unknown_record"}
 _CONFLICTS: Final = frozenset({"not_reviewed", "changed"})
 
@@ -25,10 +24,10 @@ class PeerOwners:
         self._routing = routing
 
     async def rendering(
-        self, case_id: str, record_id: str, authorization: str
+        self, case_id: str, record_id: str, recipient: str, authorization: str
     ) -> Rendering | NotRendered:
         path = f"/internal/cases/{case_id}/records/{record_id}/rendering"
-        answer = await _ask(self._intake, path, {"recipient": RECIPIENT}, authorization)
+        answer = await _ask(self._intake, path, {"recipient": recipient}, authorization)
         if isinstance(answer, NotRendered):
             return answer
         try:

@@ -56,7 +56,8 @@ class PdfPapers:
             story.append(Paragraph(escape(self.organization), self._text))
             story.append(Paragraph(escape(title), self._title))
             story += [Paragraph(escape(each), self._text) for each in paragraphs]
-        return self._document(f"Request for public records {facts.case_id}", letter, story)
+        titles = {"public_records": "Request for public records", "law_enforcement": "Disclosure"}
+        return self._document(f"{titles[facts.kind]} {facts.case_id}", letter, story)
 
     def exemption_log(self, case_id: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
         title = f"Exemption log of request {case_id}"

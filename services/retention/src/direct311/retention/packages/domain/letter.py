@@ -6,6 +6,7 @@ from datetime import date
 from string import Template
 from typing import Final, Literal
 
+from direct311.retention.cases.domain import CaseKind
 from direct311.schemas import Model
 
 LANGUAGES: Final = ("en", "es", "ht")
@@ -25,13 +26,14 @@ class LetterWords(Model, extra="forbid"):
 
 class ReleaseLetter(Model, extra="forbid"):
     """All texts; see `data/release_letter.yaml`. They have no place for personal data.
-    `organization`: who releases."""
+    `organization`: who releases. `law_enforcement`: the letter to an agency, in English."""
 
     letter: str
     version: str
     citation: str
     organization: str
     texts: Mapping[Literal["en", "es", "ht"], LetterWords]
+    law_enforcement: LetterWords | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class LetterFacts:
     records: int
     partial: bool
     citations: Mapping[str, int]
+    kind: CaseKind = "public_records"
 
     @property
     def withheld(self) -> int:
@@ -53,7 +56,10 @@ class LetterFacts:
 def letter_of(letter: ReleaseLetter, facts: LetterFacts) -> Sequence[tuple[str, Sequence[str]]]:
     """The letter in each language: its title and its paragraphs."""
     said = []
-    for words in (letter.texts["en"], letter.texts["es"], letter.texts["ht"]):
+    chosen = [letter.texts["en"], letter.texts["es"], letter.texts["ht"]]
+    if facts.kind == "law_enforcement" and letter.law_enforcement is not None:
+        chosen = [letter.law_enforcement]
+    for words in chosen:
         paragraphs = [*words.paragraphs]
         if facts.partial:
             paragraphs.append(words.partial)
@@ -77,11 +83,13 @@ def letter_problems(letter: ReleaseLetter) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the texts, as language, field and reason."""
     if "\n" in letter.organization or not letter.organization.strip():
         yield letter.letter, "organization", "must be one line"
+    said: dict[str, LetterWords] = dict(letter.texts.items())
     for language in LANGUAGES:
-        words = next((words for name, words in letter.texts.items() if name == language), None)
-        if words is None:
+        if language not in said:
             yield language, "texts", "is missing"
-            continue
+    if letter.law_enforcement is not None:
+        said["law_enforcement"] = letter.law_enforcement
+    for language, words in said.items():
         texts = (*words.paragraphs, words.partial, words.withheld, words.nothing_withheld)
         for text in texts:
             template = Template(text)

@@ -15,9 +15,16 @@ from direct311.retention.case_file.packages import (
 )
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.ports import SealedDocuments
-from direct311.retention.cases.work import CaseWork, Changed, check_open, check_version
+from direct311.retention.cases.work import (
+    CaseWork,
+    Changed,
+    check_open,
+    check_unopposed,
+    check_version,
+)
 from direct311.retention.packages.domain.bag import PackageContent, log_rows, package
 from direct311.retention.packages.domain.case_work import fees, search_log
+from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.domain.letter import LetterFacts
 from direct311.retention.packages.domain.parts import RecordPart
 from direct311.retention.packages.domain.zip_form import LARGEST, MOST_ENTRIES, TooLargeError
@@ -128,11 +135,12 @@ class Building:
         async def decide(current: CaseFile) -> Changed:
             self._check(current, version)
             same = current.packages.newest
-            if same is not None and same.sha256 == built.sha256 and current.state != "reviewing":
+            decided = course_of(current.kind).decided
+            if same is not None and same.sha256 == built.sha256 and current.state != decided:
                 # Nothing has changed, so what was approved stays approved.
                 return None
             after = current
-            for each in ("reviewing", "packaged"):
+            for each in (decided, "packaged"):
                 after = after if after.state == each else after.entering(each)
             after = after.packaging(after.packages.with_package(built))
             step = after.recorded(rules, step="packaged", actor=caller.sub, at=built.built_at)
@@ -200,7 +208,8 @@ class Building:
     def _check(self, state: CaseFile, version: int) -> None:
         check_open(state)
         check_version(state, version)
-        if state.state not in ("collecting", "reviewing", "packaged", "approved"):
+        check_unopposed(state)
+        if state.state not in course_of(state.kind).packaging:
             raise RefusedError("case_state", "The state of the case does not allow this.")
         if len(state.packages.packages) >= MOST_PACKAGES:
             raise RefusedError("full", f"A case has at most {MOST_PACKAGES} packages.")
@@ -224,6 +233,7 @@ class Building:
         received_on = state.received_at.date()
         rows = log_rows(parts)
         facts = LetterFacts(
+            kind=state.kind or "public_records",
             case_id=state.record_id,
             received_on=received_on,
             records=len(parts),

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from direct311.retention.case_file.packages import MOST_PARTS, CasePackages, CollectedPart
-from direct311.retention.cases.domain import CaseFile, CaseState, KindRules
+from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
-from direct311.retention.cases.work import CaseWork, Changed, check_open
+from direct311.retention.cases.work import CaseWork, Changed, check_open, check_unopposed
 from direct311.retention.packages.domain.case_work import is_unpaid
+from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.domain.parts import RecordPart, marks_agree
 from direct311.retention.packages.handlers.seen import at_desk, unlocked
 from direct311.retention.packages.ports import (
@@ -33,19 +34,6 @@ AT_ONCE: Final = 8
 JOB_HISTORY: Final = "job_history"
 """The field of a grant that opens the history of a job."""
 OPERATION: Final = "POST /v1/cases/{case_id}/collection"
-_BEFORE: Final[Mapping[CaseState, tuple[CaseState, ...]]] = {
-    # A grant that others approved says what the case is about.
-    "acknowledged": ("scoping", "collecting"),
-    "scoping": ("collecting",),
-    "estimating": ("collecting",),
-    "awaiting_payment": ("collecting",),
-    "released": ("collecting",),
-    "collecting": (),
-    "reviewing": (),
-    "packaged": (),
-    "approved": (),
-}
-"""The states through which collecting leads a case that is in this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +136,16 @@ class Collecting:
         authorization: str,
     ) -> Sequence[RecordPart | NotCollected]:
         turn = asyncio.Semaphore(AT_ONCE)
+        recipient = course_of(state.kind).recipient
 
         async def one(record_id: str) -> RecordPart | NotCollected:
             fields = granted.get(record_id)
             if fields is None:
                 return NotCollected(record_id, "not_granted")
             async with turn:
-                rendering = await self._owners.rendering(state.record_id, record_id, authorization)
+                rendering = await self._owners.rendering(
+                    state.record_id, record_id, recipient, authorization
+                )
                 if isinstance(rendering, NotRendered):
                     return NotCollected(record_id, rendering.reason)
                 if not marks_agree(rendering):
@@ -195,6 +186,7 @@ class Collecting:
 
         async def decide(state: CaseFile) -> Changed:
             after = begun(state)
+            decided = course_of(state.kind).decided
             packages = after.packages.collected(fresh)
             if len(packages.parts) > MOST_PARTS:
                 raise RefusedError("full", f"A case has at most {MOST_PARTS} collected records.")
@@ -202,10 +194,10 @@ class Collecting:
             remaining = packages.remaining(identified)
             after = after.packaging(packages)
             if after.state == "collecting" and packages.pending and not remaining:
-                after = after.entering("reviewing")
+                after = after.entering(decided)
             elif after.state in ("packaged", "approved") and changed:
                 # What was built is not what would be built now.
-                after = after.entering("reviewing")
+                after = after.entering(decided)
             if after == state:
                 return None
             step = after.recorded(
@@ -228,14 +220,17 @@ class Collecting:
 def begun(state: CaseFile) -> CaseFile:
     """A copy in which records are collected.
 
-    :raises RefusedError: its state does not allow it, or something must be paid first.
+    :raises RefusedError: its state does not allow it, somebody objects, or something must be paid
+        first.
     """
     check_open(state)
-    if state.state not in _BEFORE:
+    check_unopposed(state)
+    begins = course_of(state.kind).begins
+    if state.state not in begins:
         raise RefusedError("case_state", "The state of the case does not allow this.")
     if state.state == "awaiting_payment" and is_unpaid(state):
         raise RefusedError("unpaid", "Something must be paid first.")
-    for each in _BEFORE[state.state]:
+    for each in begins[state.state]:
         state = state.entering(each)
     return state
 

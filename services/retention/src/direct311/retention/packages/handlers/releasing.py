@@ -7,23 +7,28 @@ event that says so are one write, so nothing goes out without its entry in the l
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256 as sha256_of
-from typing import Final
 
 from direct311.retention.case_file.packages import BuiltPackage, PackageApproval, PackageState
 from direct311.retention.cases.approving import FreshSignIns, has_approved, role_for
 from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
-from direct311.retention.cases.work import CaseWork, Changed, check_open, unknown_case
+from direct311.retention.cases.work import (
+    CaseWork,
+    Changed,
+    check_open,
+    check_unopposed,
+    unknown_case,
+)
 from direct311.retention.packages.domain.case_work import is_unpaid
+from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.handlers.collecting import with_counts
 from direct311.retention.packages.handlers.seen import (
     FIELDS,
-    at_desk,
     opened,
-    readers_of,
     seen,
     unlocked,
 )
+from direct311.retention.packages.handlers.third_person import check_releases
 from direct311.retention.packages.ports import TokenCases
 from direct311.runtime.access.disclosures import nonce_of_package
 from direct311.runtime.access.fresh_sign_in import Approvals, ProviderKeys
@@ -31,9 +36,6 @@ from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import events as ev
-
-REQUESTER: Final = "requester"
-"""The class of the recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,15 @@ class Releasing:
     async def release(
         self, caller: Caller, case_id: str, sha256: str
     ) -> tuple[CaseFile, ShownPackage]:
-        """Release the approved package: from then on its requester may fetch it. May be repeated,
+        """Release the approved package: from then on its recipient may fetch it. May be repeated,
         and happens once.
 
         :param sha256: of the package.
-        :raises RefusedError: the caller's desk has no such case, the newest package has another
-            hash, it is not approved, or something must be paid first.
+        :raises RefusedError: there is no such case for this caller, whose role does not release it;
+            the newest package has another hash, it is not approved, a third person must release
+            it, it is not encrypted to its recipient, or something must be paid first.
         """
-        _, rules = await at_desk(self._work, caller, case_id)
+        _, rules = await seen(self._work, caller, case_id)
 
         async def decide(state: CaseFile) -> Changed:
             if _released(state, sha256) is not None:
@@ -145,6 +148,7 @@ class Releasing:
             package = _current(state, sha256)
             if state.state != "approved":
                 raise RefusedError("case_state", "The package must be approved first.")
+            check_releases(caller, state, package, rules)
             if is_unpaid(state):
                 raise RefusedError("unpaid", "Something must be paid first.")
             now = self._work.clock.now()
@@ -171,7 +175,7 @@ class Releasing:
         if package is None:
             raise RefusedError("not_found", "This case has no such package.")
         operation = "GET /v1/cases/{case_id}/packages/{sha256}"
-        unlocking = unlocked(self._work, caller, state, "export", operation, readers_of(rules))
+        unlocking = unlocked(self._work, caller, state, "export", operation, rules.packagers)
         content = await opened(self._sealed, unlocking, state, package)
         return FetchedPackage(sha256, package.size, content)
 
@@ -195,7 +199,8 @@ class Releasing:
         package = released[wanted - 1]
         operation = "POST /internal/cases/package"
         access = replace(
-            self._work.access(caller, state, "export", operation, FIELDS), recipient=REQUESTER
+            self._work.access(caller, state, "export", operation, FIELDS),
+            recipient=course_of(state.kind).recipient,
         )
         unlocking = self._work.vault.unlock(access, RecordFacts(state.record_id))
         content = await opened(self._sealed, unlocking, state, package)
@@ -226,7 +231,7 @@ def _told(after: CaseFile, out: BuiltPackage, rules: KindRules) -> ev.Disclosure
         exemption=after.exemption(rules, out.released_at),
         package=out.sha256,
         counts={"records": out.records, "withheld": out.withheld},
-        recipient=REQUESTER,
+        recipient=course_of(rules.kind).recipient,
         released_by=out.released_by,
         approvals=tuple(each.approval for each in out.approvals),
         released_at=out.released_at,
@@ -236,6 +241,7 @@ def _told(after: CaseFile, out: BuiltPackage, rules: KindRules) -> ev.Disclosure
 def _current(state: CaseFile, sha256: str) -> BuiltPackage:
     """The newest package, which must have this hash and be what would be built now."""
     check_open(state)
+    check_unopposed(state)
     newest = state.packages.newest
     if newest is None or newest.sha256 != sha256 or state.state not in ("packaged", "approved"):
         raise RefusedError(

@@ -36,9 +36,12 @@ async def seen(work: CaseWork, caller: Caller, case_id: str) -> tuple[CaseFile, 
     :raises RefusedError: there is no such case for the caller.
     """
     state = await work.processor.read(case_id)
-    if state.kind not in work.rules.packaged_by(caller.roles) or not state.exists:
+    if not state.exists:
         raise unknown_case()
-    return state, work.rules_of(state)
+    rules = work.rules_of(state)
+    if not {*rules.packagers} & {*caller.roles}:
+        raise unknown_case()
+    return state, rules
 
 
 def unlocked(
@@ -57,11 +60,6 @@ def unlocked(
     """
     access = work.access(caller, state, action, operation, FIELDS)
     return work.vault.unlock(access, RecordFacts(state.record_id, desks=readers))
-
-
-def readers_of(rules: KindRules) -> tuple[str, ...]:
-    """The roles that may open a package."""
-    return (*rules.desks, *rules.releasers, *rules.exemption_releasers)
 
 
 async def sealed_package(sealed: SealedDocuments, state: CaseFile, package: BuiltPackage) -> bytes:

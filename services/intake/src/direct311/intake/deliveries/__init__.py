@@ -1,0 +1,1 @@
+"""Deliveries: whoever was told a one-time code downloads what the case desk encrypted, once."""

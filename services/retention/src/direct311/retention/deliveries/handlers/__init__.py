@@ -1,0 +1,1 @@
+"""The use cases of a delivery: encrypt, tell a code, download, receive."""

@@ -850,6 +850,7 @@ class AuditAlarm(Model):
         "rate_limited",
         "failed_sign_ins",
         "destruction_refused",
+        "opening_unexplained",
     ]
     about: Line
     detail: Prose

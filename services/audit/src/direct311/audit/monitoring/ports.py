@@ -7,6 +7,7 @@ from typing import Protocol
 
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.domain.numbers import Numbered
+from direct311.audit.monitoring.domain.openings import Unexplained
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,22 @@ class Watch(Protocol):
         ...
 
     async def move_place(self, name: str, index: int) -> None: ...
+
+
+class Openings(Protocol):
+    """What emergency staff opened. What was explained once stays so."""
+
+    async def keep(self, openings: Sequence[Unexplained]) -> None:
+        """Note those of which nothing is known."""
+        ...
+
+    async def explain(self, case_ids: Sequence[str]) -> None:
+        """These are explained; those that are no openings are passed over."""
+        ...
+
+    async def late(self, before: datetime) -> Sequence[Unexplained]:
+        """Those from before an instant that nobody has explained, oldest first; at most 500."""
+        ...
 
 
 class Numbers(Protocol):

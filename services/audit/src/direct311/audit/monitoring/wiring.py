@@ -11,12 +11,17 @@ from direct311.audit.index.ports import Entries
 from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.monitoring.adapters.fetches import OwnFetches, fetches_of
-from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
+from direct311.audit.monitoring.adapters.mongo_watch import (
+    MongoNumbers,
+    MongoOpenings,
+    MongoWatch,
+)
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
 from direct311.audit.monitoring.api import reconciliation_router
 from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.monitor_run import MonitorRun
 from direct311.audit.monitoring.handlers.numbers import Numbering
+from direct311.audit.monitoring.handlers.openings import EmergencyOpenings
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.audit.monitoring.handlers.volume import Volume
 from direct311.audit.monitoring.ports import Watch
@@ -53,6 +58,8 @@ def wire(
     """
     clock, registry = resources.clock, resources.metrics.registry
     watch, numbers = MongoWatch(resources.database), MongoNumbers(resources.database)
+    openings = MongoOpenings(resources.database)
+    emergencies = EmergencyOpenings(openings, alarms, clock)
     key_fetches = fetches_of(
         resources.services.sealing,
         lambda service: resources.peer(service, settings.address_of(service)),
@@ -72,7 +79,7 @@ def wire(
     )
     monitor_run = MonitorRun(
         followed,
-        LogTailer([numbering, volume], followed, entries, watch),
+        LogTailer([numbering, volume, emergencies], followed, entries, watch),
         reconciler,
         numbering,
         clock,
@@ -80,12 +87,19 @@ def wire(
         missing=gaps.set,
     )
 
+    unexplained = Gauge(
+        "direct311_log_openings_unexplained",
+        "Openings of emergency staff about which nobody has said within 24 hours what became of it",
+        registry=registry,
+    )
+
     async def measure() -> None:
         unlogged.set(sum((await reconciler.late()).values()))
+        unexplained.set(await emergencies.step())
 
     return MonitoringCapability(
         watch=watch,
-        prepare=(watch.prepare, numbers.prepare),
+        prepare=(watch.prepare, numbers.prepare, openings.prepare),
         reconcile=Loop(
             "reconcile",
             settings.reconcile_every,

@@ -3,6 +3,7 @@
 fetches  fetches of keys whose event is not in the log; `_id`: the fetch's key
 cursors  how far each service's fetches were read, `_id`: the service; and how far each observer
          has come in the log, `_id`: `place:` and its name
+openings what emergency staff opened, `_id`: the number of the case file that explains it
 numbers  of each producer the highest number, and in ranges (`first` and `last`) those that are
          missing or void; `_id`: the producer
 """
@@ -15,7 +16,10 @@ from pymongo import ReplaceOne
 from direct311.audit.documents import insert_new
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.domain.numbers import Gap, Numbered
+from direct311.audit.monitoring.domain.openings import Unexplained
 from direct311.runtime.storage.database import Collection, Database, Document, Index
+
+_LISTED = 500
 
 
 class MongoWatch:
@@ -79,6 +83,43 @@ class MongoWatch:
         await self._cursors.update_one(
             {"_id": f"place:{name}"}, {"$set": {"index": index}}, upsert=True
         )
+
+
+class MongoOpenings:
+    """`Openings`."""
+
+    def __init__(self, database: Database) -> None:
+        self._openings: Collection = database["openings"]
+
+    async def prepare(self) -> None:
+        await self._openings.create_indexes(
+            [Index([("explained", 1), ("at", 1)], name="unexplained")]
+        )
+
+    async def keep(self, openings: Sequence[Unexplained]) -> None:
+        if openings:
+            await insert_new(
+                self._openings,
+                [
+                    {
+                        "_id": each.case_id,
+                        **each.model_dump(exclude={"case_id"}),
+                        "explained": False,
+                    }
+                    for each in openings
+                ],
+            )
+
+    async def explain(self, case_ids: Sequence[str]) -> None:
+        if case_ids:
+            await self._openings.update_many(
+                {"_id": {"$in": list(case_ids)}}, {"$set": {"explained": True}}
+            )
+
+    async def late(self, before: datetime) -> Sequence[Unexplained]:
+        query = {"explained": False, "at": {"$lt": before}}
+        found = self._openings.find(query).sort("at", 1).limit(_LISTED)
+        return [Unexplained(case_id=each.pop("_id"), **each) async for each in found]
 
 
 class MongoNumbers:

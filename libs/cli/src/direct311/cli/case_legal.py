@@ -293,7 +293,10 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             table = columns("when", "how", "what", "receipt", whole=("receipt",))
             for each in answer["hand_overs"]:
                 table.add_row(
-                    each["handed_at"][:19], each["how"], each["sha256"][:16], each["receipt"]
+                    each["handed_at"][:19],
+                    each["how"],
+                    each["sha256"][:16],
+                    each.get("receipt", ""),
                 )
             console.print(table)
 

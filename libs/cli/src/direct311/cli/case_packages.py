@@ -25,9 +25,10 @@ large."""
 Case = Annotated[str, typer.Argument(metavar="CASE", help="the number of the case")]
 Hash = Annotated[str, typer.Argument(metavar="SHA256", help="the hash of the package")]
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
-Desk = Annotated[str, typer.Option(help="custodian")]
-Reader = Annotated[str, typer.Option(help="custodian, records_officer or counsel")]
-Approver = Annotated[str, typer.Option(help="records_officer or counsel")]
+Desk = Annotated[str, typer.Option(help="custodian or liaison")]
+Reader = Annotated[str, typer.Option(help="custodian, liaison, or who approves")]
+Approver = Annotated[str, typer.Option(help="records_officer, counsel or emergency")]
+Releaser = Annotated[str, typer.Option(help="custodian, or records_officer for law enforcement")]
 
 
 def register(
@@ -175,9 +176,9 @@ def register(
 
     @app.command()
     def release(
-        case: Case, package: Hash, role: Desk = "custodian", name: As = "custodian-1"
+        case: Case, package: Hash, role: Releaser = "custodian", name: As = "custodian-1"
     ) -> None:
-        """Release an approved package: its requester can fetch it from now on."""
+        """Release an approved package: its recipient can fetch it from now on."""
 
         async def work(session: Session) -> None:
             path = f"{PATH}/{case}/packages/{package}/release"

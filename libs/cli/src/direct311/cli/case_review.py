@@ -63,14 +63,14 @@ def register(app: typer.Typer, run: Run, console: Console) -> None:
             shown: Any = await session.post(SERVICE, f"{path}/review", {}, role, name)
             choices = {
                 **(_earlier(shown) if again else {}),
-                **(_proposed(shown) if accept else {}),
+                **(proposed(shown) if accept else {}),
                 **chosen,
             }
             if choices or done:
-                order = {"version": shown["version"], "decisions": _orders(choices)}
+                order = {"version": shown["version"], "decisions": choices_of(choices)}
                 decided: Any = await session.put(SERVICE, f"{path}/decisions", order, role, name)
                 shown = {**shown, **decided}
-            _print(console, shown)
+            print_review(console, shown)
 
         run(work)
 
@@ -91,14 +91,16 @@ def _earlier(shown: Mapping[str, Any]) -> dict[str, str | None]:
     return {each["item"]: each["code"] for each in shown["earlier"]}
 
 
-def _proposed(shown: Mapping[str, Any]) -> dict[str, str | None]:
+def proposed(shown: Mapping[str, Any]) -> dict[str, str | None]:
+    """What is proposed and undecided, each item under the code of its first proposal."""
     undecided = set(shown["undecided"])
     # The first proposal of an item comes last, so that it is the one that stays.
     proposals = [each for each in reversed(shown["proposals"]) if each["item"] in undecided]
     return {each["item"]: each["code"] for each in proposals}
 
 
-def _orders(choices: Mapping[str, str | None]) -> list[dict[str, str]]:
+def choices_of(choices: Mapping[str, str | None]) -> list[dict[str, str]]:
+    """Choices as they are sent: withheld under a code, or released (`None`)."""
     return [
         {"item": item, "decision": "release"}
         if code is None
@@ -107,7 +109,8 @@ def _orders(choices: Mapping[str, str | None]) -> list[dict[str, str]]:
     ]
 
 
-def _print(console: Console, shown: Mapping[str, Any]) -> None:
+def print_review(console: Console, shown: Mapping[str, Any]) -> None:
+    """The texts, the items with what is said about each, and how far the review is."""
     # Not in a table: what is typed into the next command may be as long as a line.
     for place, text in shown["texts"].items():
         console.print(place, style="bold", highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from direct311.cli import (
     approvals,
+    case_delivery,
     case_exemptions,
     case_fees,
     case_files,
@@ -64,6 +65,7 @@ def register(
     case_search.register(app, run, console, errors)
     case_preservation.register(app, run, console)
     case_exemptions.register(app, run, console, errors)
+    case_delivery.register(app, run, console)
 
     @app.command("open")
     def open_case(

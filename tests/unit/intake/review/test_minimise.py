@@ -117,7 +117,7 @@ async def test_nothing_is_withheld_from_the_public_because_it_is_about_somebody_
     assert set((await desk.render()).fields) == {*PLAIN}
 
 
-async def test_without_a_code_in_force_nothing_is_left_out_silently() -> None:
+async def test_without_a_code_in_force_nothing_goes_out() -> None:
     desk = await asked(ReviewDesk(ended("outside_instrument")))
     await desk.review(LARS)
     await desk.decide(
@@ -125,4 +125,8 @@ async def test_without_a_code_in_force_nothing_is_left_out_silently() -> None:
     )
     with pytest.raises(RefusedError) as refused:
         await desk.render(LARS)
+    assert refused.value.code == "exemption"
+    desk = await asked(ReviewDesk(ended("other_person")))
+    with pytest.raises(RefusedError) as refused:
+        await desk.review(LARS)
     assert refused.value.code == "exemption"

@@ -114,10 +114,14 @@ class Propose:
     def _others(
         self, request: ServiceRequest, fields: Sequence[FieldTexts], spans: Spans
     ) -> Iterator[tuple[Item, Exemption]]:
+        """:raises RefusedError: no code is in force for them, so nobody could leave them out."""
         exemption = self.exemptions.for_trigger("other_person", self.today, LAW_ENFORCEMENT)
-        if exemption is not None:
-            for item in others_in(request, fields, spans, self._indexes, PERSON):
-                yield item, exemption
+        if exemption is None:
+            raise RefusedError(
+                "exemption", "No code is in force for what an instrument does not cover."
+            )
+        for item in others_in(request, fields, spans, self._indexes, PERSON):
+            yield item, exemption
 
     # -- protected persons
 

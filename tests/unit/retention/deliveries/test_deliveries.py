@@ -111,6 +111,11 @@ async def test_nothing_is_released_that_is_not_encrypted(desk: DeliveringDesk) -
     for each in (COLE, OLGA):
         await desk.approve(case_id, sha256, each)
     assert await refused(desk.releasing.release(OLGA, case_id, sha256)) == "not_encrypted"
+    assert await refused(desk.encrypting.look(OLGA, case_id, sha256)) == "not_encrypted"
+    await desk.encrypted(case_id, sha256)
+    # Who releases it sees to which key.
+    assert (await desk.encrypting.look(OLGA, case_id, sha256)).key == desk.recipient.key
+    assert await refused(desk.encrypting.look(CARLA, case_id, sha256)) == "unknown_case"
 
 
 async def test_what_cannot_wait_goes_the_same_way_with_the_duty_officer(

@@ -83,9 +83,14 @@ class ReceivedView(Model):
 
 
 def router(
-    encrypting: Encrypting, codes: Codes, desks: tuple[str, ...], caller_of: CallerOf
+    encrypting: Encrypting,
+    codes: Codes,
+    desks: tuple[str, ...],
+    packagers: tuple[str, ...],
+    caller_of: CallerOf,
 ) -> APIRouter:
-    """For the desks of cases whose packages are encrypted."""
+    """For the desks of cases whose packages are encrypted, and for those who approve these
+    (`packagers`)."""
     api = APIRouter(
         prefix="/v1/cases/{case_id}/packages/{sha256}/delivery",
         tags=["deliveries"],
@@ -107,6 +112,15 @@ def router(
         response.headers["Cache-Control"] = "no-store"
         made = await encrypting(caller, case_id, sha256, body.key)
         return _view(made.delivery, made.passphrase)
+
+    @api.get("", response_model_exclude_none=True)
+    async def look(
+        case_id: Id, sha256: Sha256, caller: Annotated[Caller, who], response: Response
+    ) -> DeliveryView:
+        """To what a package is encrypted, and whether somebody has downloaded it. Opens nothing."""
+        require(caller, *packagers)
+        response.headers["Cache-Control"] = "no-store"
+        return _view(await encrypting.look(caller, case_id, sha256), None)
 
     @api.post("/code")
     async def tell(

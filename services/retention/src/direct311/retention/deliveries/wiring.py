@@ -34,7 +34,7 @@ def wire(
     agencies: Agencies,
 ) -> DeliveriesPart:
     """:param agencies: those in force here."""
-    cases = MongoCodeCases(records)
+    cases, kind = MongoCodeCases(records), work.rules.of("law_enforcement")
 
     async def prepare() -> None:
         await records.prepare(MongoCodeCases.INDEXES)
@@ -43,7 +43,8 @@ def wire(
         router(
             Encrypting(work, sealed, AgeEncryption()),
             Codes(work, agencies),
-            work.rules.of("law_enforcement").desks,
+            kind.desks,
+            tuple(dict.fromkeys((*kind.packagers, *kind.exigent_releasers, *kind.desks))),
             caller_of,
         ),
         gateway_router(Downloads(work, cases, sealed), Receipts(work, cases), caller_of),

@@ -21,12 +21,13 @@ from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed, check_open, check_unopposed
 from direct311.retention.deliveries.domain import LARGEST_WITH_PASSPHRASE, new_passphrase
-from direct311.retention.deliveries.handlers.delivering import package_in
+from direct311.retention.deliveries.handlers.delivering import delivery_in, package_in
 from direct311.retention.deliveries.ports import Encryption
 from direct311.retention.packages.handlers.seen import (
     at_desk,
     package_reader,
     sealed_package,
+    seen,
     unlocked,
 )
 from direct311.runtime.access.rules import Caller
@@ -125,6 +126,16 @@ class Encrypting:
             await self._sealed.remove(case_id, f"{name}/")
             raise
         return Encrypted(after, delivery, passphrase)
+
+    async def look(self, caller: Caller, case_id: str, sha256: str) -> Delivery:
+        """To what a package is encrypted, for its desk and for those who approve and release it.
+        Opens nothing.
+
+        :raises RefusedError: there is no such case for this caller, or the package is not
+            encrypted.
+        """
+        state, _ = await seen(self._work, caller, case_id)
+        return delivery_in(state, sha256)
 
     def _checked(self, state: CaseFile, sha256: str) -> BuiltPackage:
         check_open(state)

@@ -45,8 +45,8 @@ class Releasing:
     """One public-records case, and the people who work on it. `url`: the retention that asks the
     double."""
 
-    def __init__(self, county: County, url: str, double: RecordOwners) -> None:
-        self.county, self.url, self.double = county, url, double
+    def __init__(self, county: County, url: str) -> None:
+        self.county, self.url = county, url
         tag = uuid4().hex[:8]
         self.custodian, self.officer, self.counsel = f"carla-{tag}", f"olga-{tag}", f"cole-{tag}"
         self.case_id, self.token = "", ""
@@ -65,8 +65,9 @@ class Releasing:
         url = f"{self.url}{self.path}{path}"
         return await self.county.http.request(method, url, json=body, headers=headers)
 
-    async def opened(self, record_ids: list[str]) -> None:
-        """A request from the gateway, its records, and a grant for them."""
+    async def opened(self, record_ids: list[str], **grant: list[str]) -> None:
+        """A request from the gateway, its records, and a grant for them. `grant`: what else it
+        has."""
         gateway = self.county.known.services["intake"]
         sent = await self.county.http.post(gateway + PUBLIC, json={"request": WORDS})
         assert sent.status_code == 201, sent.text
@@ -86,6 +87,7 @@ class Releasing:
                 "fields": ["description", "job_history"],
                 "workers": [self.custodian],
                 "valid_until": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+                **grant,
             }
             made = await self.ask("POST", "/grants", order)
             return made.json() if made.status_code == 201 else None
@@ -195,7 +197,7 @@ async def test_a_released_package_reaches_the_requester_byte_for_byte(
 ) -> None:
     double = RecordOwners()
     with retention_with_double(stack, double) as copy:
-        case = Releasing(county, copy.url, double)
+        case = Releasing(county, copy.url)
         ids = await records(county, double, 4_930)
         await case.opened(ids)
         double.records[ids[1]], waiting = "not_reviewed", double.records[ids[1]]
@@ -278,7 +280,7 @@ async def test_retention_dies_between_the_release_and_its_event(mortal: County) 
     out."""
     stack, double = mortal.stack, RecordOwners()
     with retention_with_double(stack, double) as copy:
-        case = Releasing(mortal, copy.url, double)
+        case = Releasing(mortal, copy.url)
         await case.opened(await records(mortal, double, 4_940))
         await case.collected()
         package = await case.built()

@@ -51,6 +51,7 @@ from tests.load.listing import fill, list_times
 from tests.load.log_appends import append_floor, append_rate
 from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
+from tests.load.packages import MOST_MEGABYTES, package_memory
 from tests.load.proof_size import proof_bytes
 from tests.load.renderings import MOST_SECONDS, renderings
 from tests.load.verification import verification_rates
@@ -61,7 +62,7 @@ RESULTS = ROOT / "docs" / "results"
 RATES = (50, 100, 200)
 TURNS = 5
 OF_CASES = ("grants", "collecting", "orders", "gateway-with-cases")
-PARTS = ("gateway", "middle", "log", "lists", "files", "leaks", *OF_CASES)
+PARTS = ("gateway", "middle", "log", "lists", "files", "leaks", "packages", *OF_CASES)
 IDLE_SECONDS = 20
 OTHERS = ("media", "geo", "routing", "retention", "audit")
 console = Console()
@@ -120,7 +121,9 @@ def main() -> int:
         _files(figures)
     if "leaks" in wanted:
         _leaks(figures)
-    if set(wanted) == {"leaks"}:
+    if "packages" in wanted:
+        _packages(figures)
+    if {*wanted} <= {"leaks", "packages"}:
         return 0
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
         if {*wanted} & {"gateway", "middle", "log"}:
@@ -187,6 +190,16 @@ async def _cases(
                     console.print,
                 )
             add(beside_lines(turns, seconds))
+
+
+def _packages(figures: Figures) -> None:
+    """A package of 2 GB from collecting to the requester."""
+    found = package_memory()
+    note = f"{found.size / 1024**3:.2f} GB; at most {MOST_MEGABYTES} MB"
+    for name, peak in (("retention", found.retention), ("the gateway", found.gateway)):
+        figures.add(f"peak memory of {name} for a package", f"{peak:,.0f} MB", note)
+    figures.add("  collected, built and searched in", f"{found.built_seconds:.0f} s")
+    figures.add("  downloaded at the gateway in", f"{found.fetched_seconds:.0f} s")
 
 
 @contextmanager

@@ -71,6 +71,64 @@ def log() -> list[dict[str, Any]]:
     ]
 
 
+PHOTO = b"\xff\xd8 a photo with a black box"
+SOUND = b"RIFF a recording as it came"
+
+
+def with_files(
+    told: Sequence[Mapping[str, Any]] | None = None,
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
+    """All files but manifests and note, where the lamp has a photo with two boxes, a recording as
+    it came, a video that is withheld for two reasons, and a file that is not kept."""
+    there = {file_name("photo", "jpg"): PHOTO, file_name("sound", "wav"): SOUND}
+    home, lamp = records()
+    told = (
+        [
+            out("photo", "redacted", "jpg", PHOTO),
+            out("sound", "original", "wav", SOUND),
+            {"media_id": "video", "outcome": "withheld"},
+            {"media_id": "old", "outcome": "not_kept", "reason": "damaged"},
+        ]
+        if told is None
+        else told
+    )
+    return contents(
+        [home, {**lamp, "files": told}],
+        [*log(), *(file_rows() if rows is None else rows)],
+        there if files is None else files,
+    )
+
+
+def file_name(media_id: str, ending: str) -> str:
+    return f"data/media/{LAMP}/{media_id}.{ending}"
+
+
+def out(media_id: str, outcome: str, ending: str, content: bytes) -> dict[str, Any]:
+    """What a record says of a file that goes out."""
+    return {
+        "media_id": media_id,
+        "outcome": outcome,
+        "name": file_name(media_id, ending),
+        "content_type": "x/y",
+        "sha256": sha256(content).hexdigest(),
+        "size": len(content),
+        "warnings": [],
+    }
+
+
+def file_rows() -> list[dict[str, Any]]:
+    home = ("protected_person", "119.071(4)(d)")
+    rows = [
+        _row(LAMP, "file:photo:1:1", *home),
+        _row(LAMP, "file:photo:1:2", *home),
+        _row(LAMP, "file:video", *home),
+        _row(LAMP, "file:video", "victim", "119.071(2)(j)"),
+    ]
+    return [{**each, "field": "files"} for each in rows]
+
+
 def as_json(value: Any) -> bytes:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
@@ -88,14 +146,16 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 def contents(
     kept: Sequence[Mapping[str, Any]] | None = None,
     withheld: Sequence[Mapping[str, Any]] | None = None,
+    media: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
-    """All files but manifests and note, by name."""
+    """All files but manifests and note, by name. `media`: the files of records."""
     kept = records() if kept is None else kept
     withheld = log() if withheld is None else withheld
     files = {f"data/records/{each['record_id']}.json": as_json(each) for each in kept}
     files["data/records.csv"] = as_csv(
         [{"record_id": each["record_id"], **each["public"], **each["fields"]} for each in kept]
     )
+    files |= media or {}
     oxum = f"{sum(map(len, files.values()))}.{len(files)}"
     files |= {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",

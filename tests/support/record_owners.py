@@ -1,4 +1,4 @@
-"""Intake and routing as retention's packages see them: a small HTTP application with their three
+"""Intake, routing and media as retention's packages see them: a small HTTP application with their
 calls, for tests of what is done with the answers. `tests/contract/test_record_owners.py` says what
 it promises."""
 
@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from direct311.redaction.leaks import Fingerprint, WithheldValue, fingerprints
@@ -24,9 +24,15 @@ RECIPIENTS = ("requester", "law_enforcement_agency")
 
 
 def record(
-    number: int, *, withheld: int = 1, text: str = "The bridge near {} shakes.", version: int = 2
+    number: int,
+    *,
+    withheld: int = 1,
+    text: str = "The bridge near {} shakes.",
+    version: int = 2,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What intake answers about a record with so many withheld spans, all in its description."""
+    """What intake answers about a record with so many withheld spans, all in its description.
+    `files`: their ids, each with its state."""
     rows = [
         {
             "item": f"description:{16 + 7 * each}-{22 + 7 * each}",
@@ -49,26 +55,76 @@ def record(
         },
         "fields": {"description": text.format(" ".join([MARK] * withheld) or "5th Street")},
         "withheld": rows,
+        "files": [{"media_id": each, "state": state} for each, state in (files or {}).items()],
     }
+
+
+@dataclass
+class MadeFile:
+    """A file as media renders it. `boxes`: the pages that have boxes, one for each; without any the
+    file goes out as it came. `withheld`: nothing of it goes out. `torn`: how many bytes are missing
+    at its end."""
+
+    content: bytes = b""
+    content_type: str = "image/jpeg"
+    boxes: tuple[int, ...] = ()
+    withheld: bool = False
+    warnings: tuple[str, ...] = ()
+    unrenderable: str | None = None
+    torn: int = 0
+    version: int = 1
+
+    @property
+    def decisions(self) -> str:
+        said = (self.boxes, self.withheld, self.version)
+        return sha256(repr(said).encode()).hexdigest()
+
+    def exemptions(self, media_id: str) -> dict[str, Any]:
+        """What `…/exemptions` answers."""
+        item = f"file:{media_id}"
+        items = [item] if self.withheld else [f"{item}:p{page}" for page in self.boxes]
+        rows = [
+            {
+                "item": each,
+                "field": "media_original",
+                "code": "protected_photograph",
+                "citation": CITATION,
+                "decided_by": "rita",
+                "decided_at": DECIDED_AT,
+                "version": self.version,
+            }
+            for each in items
+        ]
+        found = {
+            "record_id": "record",
+            "media_id": media_id,
+            "version": self.version,
+            "decisions": self.decisions,
+            "outcome": "withhold" if self.withheld else "redact" if self.boxes else "release",
+            "withheld": rows,
+        }
+        return found | ({"unrenderable": self.unrenderable} if self.unrenderable else {})
 
 
 @dataclass
 class RecordOwners:
     """`records`: what intake answers, by record id; a word instead is the code of a refusal with
     409. `granted`: the records for which the grant is known; `None`: for all. `jobs`: what routing
-    answers. `withheld`: the values that intake withholds, by record id, each with its kind.
+    answers. `files`: what media renders, by file; a word instead is the code of a refusal with
+    409. `withheld`: the values that intake withholds, by record id, each with its kind.
     `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody answers."""
 
     records: dict[str, dict[str, Any] | str] = field(default_factory=dict)
     granted: set[str] | None = None
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, MadeFile | str] = field(default_factory=dict)
     withheld: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     asked: list[tuple[str, Any, str, str]] = field(default_factory=list)
     away: bool = False
     token_refused: bool = False
 
     def app(self) -> FastAPI:
-        """Both services in one application."""
+        """The services in one application."""
         app = FastAPI()
 
         @app.post("/internal/cases/{case_id}/records/{record_id}/rendering")
@@ -91,6 +147,38 @@ class RecordOwners:
                 return refused
             found = self.jobs.get(record_id)
             return _problem(404, "not_found") if found is None else JSONResponse(found)
+
+        @app.post("/internal/cases/{case_id}/files/{media_id}/rendering")
+        async def file(case_id: str, media_id: str, request: Request) -> Response:
+            if (refused := await self._refused(media_id, request)) is not None:
+                return refused
+            if (await request.json()).get("recipient") != "requester":
+                return _problem(422, "malformed")
+            found = self.files.get(media_id)
+            if found is None:
+                return _problem(404, "not_found")
+            if isinstance(found, str):
+                return _problem(409, found)
+            if found.withheld:
+                return JSONResponse(found.exemptions(media_id))
+            headers = {
+                "Direct311-Sha256": sha256(found.content).hexdigest(),
+                "Direct311-Kind": "redacted" if found.boxes else "original",
+                "Direct311-Warnings": ",".join(found.warnings),
+                "Direct311-Decisions": found.decisions,
+                "Direct311-Version": str(found.version),
+            }
+            sent = found.content[: len(found.content) - found.torn]
+            return Response(sent, media_type=found.content_type, headers=headers)
+
+        @app.post("/internal/cases/{case_id}/files/{media_id}/exemptions")
+        async def exemptions(case_id: str, media_id: str, request: Request) -> Response:
+            if (refused := await self._refused(media_id, request)) is not None:
+                return refused
+            found = self.files.get(media_id)
+            if not isinstance(found, MadeFile):
+                return _problem(409, found) if found else _problem(404, "not_found")
+            return JSONResponse(found.exemptions(media_id))
 
         @app.post("/internal/cases/{case_id}/leaks")
         async def leaks(case_id: str, request: Request) -> JSONResponse:

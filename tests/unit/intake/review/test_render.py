@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from direct311.intake.review.handlers.render import FileOfRecord, files_of
 from direct311.runtime.access.exemptions import citations_in
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.schemas import events as ev
 from tests.support.disclosures import CASE
 from tests.support.reviews import KURT, RECORD, ReviewDesk, ended
 
@@ -217,3 +219,29 @@ async def test_a_rendering_never_has_a_withheld_text_and_each_mark_has_its_row(
                 assert secret not in value
         rows = [exemption.citation for row, exemption in found.withheld if row.item.field == field]
         assert list(citations_in(value)) == rows == [citations[field]] * len(spans)
+
+
+async def test_each_file_of_the_record_is_named_with_what_media_says_of_it(
+    desk: ReviewDesk,
+) -> None:
+    await desk.decide((NUMBER, "social_security_number"), ("reporter_address", HOME))
+    assert (await desk.render()).files == []
+    request = desk.intake.state(RECORD)
+    uploads = tuple(
+        ev.UploadRef(upload_id=each, size=1, sha256="0" * 64, content_type="image/jpeg")
+        for each in ("u-1", "u-2", "u-3", "u-4")
+    )
+    media = (
+        ev.MediaItem(media_id="u-2", state="rejected", reason="damaged"),
+        ev.MediaItem(media_id="u-1", state="stored"),
+        ev.MediaItem(media_id="u-4", state="withdrawn", reason="protected"),
+    )
+    with_files = request.supplied(uploads, at=request.updated_at).illustrated(
+        media, at=request.updated_at
+    )
+    assert files_of(with_files) == [
+        FileOfRecord("u-1", "kept"),
+        FileOfRecord("u-2", "rejected", "damaged"),
+        FileOfRecord("u-3", "arriving"),
+        FileOfRecord("u-4", "kept"),
+    ]

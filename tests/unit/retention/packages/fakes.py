@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.grants.domain import GrantDraft
 from direct311.retention.grants.handlers import Granting
+from direct311.retention.packages.adapters.files import PeerFiles
 from direct311.retention.packages.adapters.held import HeldRecords
 from direct311.retention.packages.adapters.letter_file import load_release_letter
 from direct311.retention.packages.adapters.notary import NoteSigner
@@ -17,6 +18,7 @@ from direct311.retention.packages.adapters.papers import PdfPapers
 from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collected, Collecting
+from direct311.retention.packages.handlers.file_collecting import FileCollecting
 from direct311.retention.packages.handlers.releasing import Releasing, ShownPackage
 from direct311.runtime.access.disclosures import nonce_of_package
 from direct311.runtime.access.fresh_sign_in import Approvals
@@ -57,7 +59,13 @@ class PackagingDesk(CaseDeskUnderTest):
         )
         held = HeldRecords(self.retention.holds)
         peer = self.owners.peer()
-        self.collecting = Collecting(self.work, held, PeerOwners(peer, peer), self.documents)
+        self.collecting = Collecting(
+            self.work,
+            held,
+            PeerOwners(peer, peer),
+            FileCollecting(PeerFiles(peer), self.documents),
+            self.documents,
+        )
         self.building = Building(
             self.work,
             held,
@@ -91,9 +99,16 @@ class PackagingDesk(CaseDeskUnderTest):
         await self.grant(case_id, ids, fields)
         return case_id
 
-    async def grant(self, case_id: str, record_ids: list[str], fields: tuple[str, ...]) -> None:
+    async def grant(
+        self,
+        case_id: str,
+        record_ids: list[str],
+        fields: tuple[str, ...],
+        file_ids: tuple[str, ...] = (),
+    ) -> None:
         draft = GrantDraft(
             record_ids=tuple(record_ids),
+            file_ids=file_ids,
             fields=fields,
             workers=("carla",),
             valid_until=self.clock.now() + timedelta(days=7),

@@ -281,3 +281,10 @@ def test_marks_are_no_leaks_and_all_of_an_entry_is_extracted() -> None:
     assert found(zipped_of({"a.txt": MARK * 3}), NAME, PHONE) == ()
     texts = [each.text for each in extracted("a.json", b'{"a": "b\\nc"}')]
     assert texts == ['{"a": "b\\nc"}', "a\nb\nc"]
+
+
+def test_a_long_text_in_a_table_is_searched() -> None:
+    long = f"record_id,a\r\nr-1,{'x ' * 100_000}Zora Neale\r\n"
+    csv.field_size_limit(131_072)
+    (hit,) = found(zipped_of({"data/records.csv": long}), NAME)
+    assert (hit.record_id, hit.kind) == ("r-1", "name")

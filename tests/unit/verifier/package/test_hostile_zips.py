@@ -173,12 +173,13 @@ def test_a_large_file_of_a_package_is_checked_in_little_memory() -> None:
     content = b"".join(
         zlib.crc32(number.to_bytes(4, "big")).to_bytes(4, "big") for number in range(1 << 21)
     )
-    data = io.BytesIO(zipped(bagged(contents() | {"data/media/sound.wav": content})))
+    name = packages.file_name("sound", "wav")
+    told = [packages.out("sound", "original", "wav", content)]
+    data = io.BytesIO(zipped(bagged(packages.with_files(told, [], {name: content}))))
     tracemalloc.start()
     try:
         report = verify_package(data, [packages.SIGNER.key])
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
-    wrong = [finding.where for finding in report.findings]
-    assert wrong == ["bag-info.txt, Payload-Oxum"]
+    assert report.findings == ()

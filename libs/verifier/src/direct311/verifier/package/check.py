@@ -70,6 +70,10 @@ def _verified(archive: Archive, bag: Bag, withheld: Withheld, package: str) -> l
             f"{count(withheld.marks, 'mark')} in {count(withheld.records, 'record')} and "
             f"{count(withheld.rows, 'row')} of the exemption log belong to each other"
         )
+        if withheld.files:
+            verified.append(
+                f"{count(withheld.files, 'file')} of records as the records and the log say"
+            )
     return verified
 
 

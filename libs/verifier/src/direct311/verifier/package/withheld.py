@@ -3,6 +3,8 @@
 A mark `[■ <citation>]` stands where something was withheld. In each field of each record there are
 as many marks with a citation as the log has rows with that record, field and citation. Nothing
 else bears marks.
+
+Rows about files have no marks: `files` checks them against the files of the package.
 """
 
 import csv
@@ -16,6 +18,7 @@ from typing import Any
 
 from direct311.verifier.event import MalformedEventError, decode_json
 from direct311.verifier.package.archive import Archive
+from direct311.verifier.package.files import FIELD, FILE_ITEM, check_files
 from direct311.verifier.report import Fault, Finding, count
 
 LOG_JSON, LOG_CSV, RECORDS_CSV = "exemption-log.json", "exemption-log.csv", "data/records.csv"
@@ -29,6 +32,8 @@ _MEMBERS = frozenset(
     ("record_id", "item", "field", "code", "citation", "decided_by", "decided_at", "version")
 )
 _RECORD_MEMBERS = frozenset(("record_id", "version", "public", "fields", "job_history"))
+_LATER_MEMBERS = frozenset(("files",))
+"""Members that a record has only if there is something to say."""
 _GUARDED = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """A cell that begins so gets an apostrophe before it, for spreadsheets; the last four are
 full-width."""
@@ -47,6 +52,7 @@ class Withheld:
     records: int = 0
     marks: int = 0
     rows: int = 0
+    files: int = 0
 
     def wrong(self, fault: Fault, where: str, says: str) -> None:
         self.findings.append(Finding(fault, says, where=where))
@@ -57,6 +63,7 @@ def check_withheld(archive: Archive, readable: Sequence[str]) -> Withheld:
     found = Withheld()
     marks: Counter[Key] = Counter()
     whole: dict[tuple[str, str], bool] = {}
+    told: dict[str, Any] = {}
     names = [name for name in readable if name.startswith("data/records/")]
     for name in names:
         match = _RECORD.fullmatch(name)
@@ -65,6 +72,8 @@ def check_withheld(archive: Archive, readable: Sequence[str]) -> Withheld:
             found.wrong(Fault.INSERTED, name, "it is not a record")
         elif document is not None:
             marks += _record(match[1], document, name, found, whole)
+            if match[1] in {of for of, _ in whole} and isinstance(document, dict):
+                told[match[1]] = document.get("files", [])
     for name in OTHER_DOCUMENTS:
         if name in readable:
             _decode(archive.read(name), name, found)
@@ -74,7 +83,9 @@ def check_withheld(archive: Archive, readable: Sequence[str]) -> Withheld:
         rows = _log(archive.read(LOG_JSON), found)
         found.rows = len(rows)
         if complete:
-            _both_ways(marks, rows, whole, found)
+            texts = [None if row is not None and row["field"] == FIELD else row for row in rows]
+            _both_ways(marks, texts, whole, found)
+            found.files = check_files(archive, {*readable}, told, rows, found.wrong)
         if LOG_CSV in readable:
             _same_rows(rows, archive.read(LOG_CSV), found)
     if RECORDS_CSV in readable and complete:
@@ -105,7 +116,7 @@ def _record(
     """The marks of one record. `whole` gets for each field whether it is one mark and no more."""
     marks: Counter[Key] = Counter()
     whole[record_id, ""] = False
-    if not isinstance(document, dict) or document.keys() != _RECORD_MEMBERS:
+    if not isinstance(document, dict) or document.keys() - _LATER_MEMBERS != _RECORD_MEMBERS:
         found.wrong(Fault.MALFORMED, name, "it does not have the members of a record")
         return marks
     if document["record_id"] != record_id:
@@ -120,8 +131,8 @@ def _record(
             found.wrong(Fault.MARK, f"{name}, field {key}", "a mark without a citation")
         whole[record_id, key] = _MARK.fullmatch(text) is not None
         marks.update((record_id, key, each) for each in cited)
-    for key in ("public", "job_history"):
-        if _OPENING in json.dumps(document[key], ensure_ascii=False):
+    for key in ("public", "job_history", "files"):
+        if _OPENING in json.dumps(document.get(key), ensure_ascii=False):
             found.wrong(Fault.MARK, f"{name}, {key}", "a mark outside the fields")
     return marks
 
@@ -142,16 +153,20 @@ def _log(data: bytes, found: Withheld) -> Rows:
         found.wrong(Fault.MALFORMED, LOG_JSON, "not a list of rows")
         return []
     rows: list[Mapping[str, Any] | None] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for number, row in enumerate(document, 1):
         where = f"{LOG_JSON}, row {number}"
         if (why := _not_a_row(row)) is not None:
             found.wrong(Fault.MALFORMED, where, why)
             rows.append(None)
             continue
-        if (row["record_id"], row["item"]) in seen:
+        item: tuple[str, ...] = (row["record_id"], row["item"])
+        if row["field"] == FIELD:
+            # A whole file may be withheld for several reasons.
+            item += (row["code"],)
+        if item in seen:
             found.wrong(Fault.DOUBLED, where, "its item has a row already")
-        seen.add((row["record_id"], row["item"]))
+        seen.add(item)
         rows.append(row)
     return rows
 
@@ -162,6 +177,8 @@ def _not_a_row(row: Any) -> str | None:
     texts = [value for key, value in row.items() if key != "version"]
     if not all(isinstance(text, str) and text for text in texts) or type(row["version"]) is not int:
         return "a member is empty or of another type"
+    if row["field"] == FIELD:
+        return None if FILE_ITEM.fullmatch(row["item"]) else "its item is not one of a file"
     item = _ITEM.fullmatch(row["item"])
     if item is None or item[1] != row["field"]:
         return "its item is not one of its field"
@@ -210,7 +227,8 @@ def _rows_of(data: bytes, name: str, found: Withheld) -> Iterator[tuple[int, dic
     """The rows of a CSV (RFC 4180) by their headings, each with its number."""
     try:
         text = data.decode("utf-8-sig")
-        csv.field_size_limit(len(text) + 1)
+        # One limit for the whole process, so that it is never lowered for somebody else.
+        csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
         table = csv.reader(io.StringIO(text, newline=""), strict=True)
         heads = next(table, [])
         if len(set(heads)) != len(heads):

@@ -11,7 +11,7 @@ from direct311.intake.review.domain.places import LONGEST_ITEM
 from direct311.intake.review.domain.reviews import MOST_DECISIONS, CaseReview, ItemDecision
 from direct311.intake.review.handlers.decide import Choice, DecideItems
 from direct311.intake.review.handlers.proposals import Propose
-from direct311.intake.review.handlers.render import Rendering, RenderRecord
+from direct311.intake.review.handlers.render import FileState, Rendering, RenderRecord
 from direct311.intake.review.handlers.review import Reviewed, ReviewRecord
 from direct311.runtime.access.exemptions import ExemptionClass, Exemptions, Trigger
 from direct311.runtime.access.rules import Caller
@@ -138,10 +138,18 @@ class WithheldAnswer(Model):
     version: int
 
 
+class FileAnswer(Model):
+    """A file of the record, which media renders. `reason`: why media did not take it."""
+
+    media_id: str
+    state: FileState
+    reason: str | None = None
+
+
 class RenderingAnswer(Model):
     """What may go out of the record. `decisions`: SHA-256 of the decisions that rendered.
     `fields`: each field with a mark for each part that is withheld; `withheld`: a row for each
-    mark."""
+    mark. `files`: those that came with the record."""
 
     record_id: str
     version: int
@@ -149,6 +157,7 @@ class RenderingAnswer(Model):
     public: Mapping[str, Any]
     fields: Mapping[str, str]
     withheld: tuple[WithheldAnswer, ...]
+    files: tuple[FileAnswer, ...] = ()
 
 
 def review_router(
@@ -299,5 +308,9 @@ def _rendering(found: Rendering) -> RenderingAnswer:
                 version=row.version,
             )
             for row, exemption in found.withheld
+        ),
+        files=tuple(
+            FileAnswer(media_id=each.media_id, state=each.state, reason=each.reason)
+            for each in found.files
         ),
     )

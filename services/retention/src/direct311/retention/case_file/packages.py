@@ -30,7 +30,8 @@ class CollectedPart(Model):
 
     `version`: the record's. `decisions`: SHA-256 (hex) of the decisions by which it was rendered.
     `sha256`, `size`: of what was sealed. `withheld`: how many items are withheld, the newest one
-    `decided_at`. `released_in`: the package (SHA-256, hex) in which it went out.
+    `decided_at`. `files`, `files_size`: how many of its files go out, and their bytes.
+    `released_in`: the package (SHA-256, hex) in which it went out.
     """
 
     record_id: str
@@ -39,6 +40,8 @@ class CollectedPart(Model):
     sha256: str
     size: int
     withheld: int
+    files: int = 0
+    files_size: int = 0
     decided_at: Instant | None = None
     collected_by: str
     collected_at: Instant
@@ -158,12 +161,13 @@ class CasePackages(Model):
     @property
     def objects(self) -> int:
         """How many sealed objects there are at least."""
-        return len(self.parts) + len(self.packages)
+        return len(self.parts) + len(self.packages) + sum(each.files for each in self.parts)
 
     @property
     def size(self) -> int:
         """The bytes of these, before they were sealed."""
-        return sum(each.size for each in self.parts) + sum(each.size for each in self.packages)
+        parts = sum(each.size + each.files_size for each in self.parts)
+        return parts + sum(each.size for each in self.packages)
 
     @property
     def acts(self) -> Iterable[datetime]:

@@ -1,8 +1,9 @@
 """Whether a finished package has something in it that was withheld.
 
 Everything that can be extracted from the package is searched: names of entries, text, strings of
-JSON, cells of CSV, and of PDF the text of every page, every other string, metadata and attachments.
-What cannot be extracted stops the package too. Words inside pictures are not read.
+JSON, cells of CSV, of PDF the text of every page, every other string, metadata and attachments, and
+of pictures and recordings their tags. What cannot be extracted stops the package too. Words inside
+pictures are not read.
 """
 
 import base64
@@ -22,6 +23,7 @@ import pikepdf
 
 from direct311.redaction.leak_scan import LeakScanner
 from direct311.redaction.leaks import Fingerprint
+from direct311.retention.packages import file_texts
 from direct311.runtime.errors import RuntimeFaultError
 
 LARGEST_ENTRY: Final = 256 * 1024 * 1024
@@ -176,6 +178,11 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
         yield from (Extracted(name, *piece) for piece in pieces)
     elif lower.endswith(_TEXTS):
         yield Extracted(name, _decoded(content), record_id)
+    elif lower.endswith(file_texts.ENDINGS):
+        try:
+            yield from (Extracted(name, text, record_id) for text in file_texts.texts_in(content))
+        except file_texts.TooLongTagError:
+            raise NotExtractableError("a tag does not unpack") from None
     else:
         raise NotExtractableError("not a kind of file that can be searched")
 
@@ -191,9 +198,16 @@ class _Entry:
 
     def content(self) -> bytes:
         """:raises NotExtractableError: it does not unpack, or not to what it says."""
+        if self.info.file_size > LARGEST_ENTRY:
+            raise NotExtractableError("an entry is larger than it may be")
+        parts: list[bytes] = []
+        left = self.info.file_size + 1
         try:
             with self.archive.open(self.info) as file:
-                content = file.read(LARGEST_ENTRY + 1)
+                # Piece by piece: the library copies what it has read so far at each step.
+                while left > 0 and (piece := file.read(min(left, _PIECE))):
+                    parts.append(piece)
+                    left -= len(piece)
         except (
             zipfile.BadZipFile,
             zlib.error,
@@ -203,7 +217,8 @@ class _Entry:
             OSError,
         ):
             raise NotExtractableError("an entry does not unpack") from None
-        if len(content) > LARGEST_ENTRY or len(content) != self.info.file_size:
+        content = b"".join(parts)
+        if len(content) != self.info.file_size:
             raise NotExtractableError("an entry is larger than it may be")
         return content
 
@@ -228,6 +243,7 @@ def _entries(package: BinaryIO) -> Iterator[_Entry]:
 
 
 _LOCAL_HEADER: Final = 30
+_PIECE: Final = 1024 * 1024
 
 
 def _is_gapless(
@@ -318,6 +334,8 @@ def _strings(
 def _csv(text: str, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
     """The text itself, and each row without quotes, since a value may be spread over cells.
     `by_record`: a row belongs to the record that it names."""
+    # One limit for the whole process; the library's own is shorter than the texts of a record.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error:

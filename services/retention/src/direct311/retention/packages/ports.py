@@ -1,12 +1,15 @@
 """What packages need from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
-from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.domain import CaseFile, CaseKind
+from direct311.retention.packages.domain.files import WithheldItem
 from direct311.retention.packages.domain.letter import LetterFacts
 from direct311.retention.packages.domain.parts import Rendering
+from direct311.runtime.errors import TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,42 @@ class NotRendered:
     `unknown_record`, `not_granted`, `marks` or `unavailable`."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivingFile:
+    """A file as it may go out, while it arrives. `decisions`: SHA-256 (hex) of the decision.
+    `sha256`: of its bytes, as the owner says. `warnings`: what goes out with it and shows on no
+    page. `withheld`: a row for each box burnt in. Reading `content` raises `BrokenOffError`."""
+
+    outcome: Literal["original", "redacted"]
+    decisions: str
+    content_type: str
+    sha256: str
+    warnings: Sequence[str]
+    withheld: Sequence[WithheldItem]
+    content: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldFile:
+    """A file of which nothing goes out. `reason`: why, if it was to be redacted and could not
+    be."""
+
+    decisions: str
+    withheld: Sequence[WithheldItem]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """The owner has no such file any more. `reason`: as a code."""
+
+    reason: str
+
+
+class BrokenOffError(TransientError):
+    """A file did not arrive whole."""
 
 
 class IdentifiedRecords(Protocol):
@@ -43,6 +82,19 @@ class Owners(Protocol):
         self, case_id: str, record_id: str, purpose: str, authorization: str
     ) -> Mapping[str, Any] | NotRendered | None:
         """The history of its job; `None` if it has no job.
+
+        :raises RefusedError: the owner does not accept the person's token.
+        """
+        ...
+
+
+class Files(Protocol):
+    """The owner of the files of a record, as `Owners` for the rest."""
+
+    def rendering(
+        self, case_id: str, media_id: str, purpose: CaseKind, authorization: str
+    ) -> AbstractAsyncContextManager[ArrivingFile | WithheldFile | NoFile | NotRendered]:
+        """What goes out of a file; it is read inside the block.
 
         :raises RefusedError: the owner does not accept the person's token.
         """

@@ -8,6 +8,7 @@ from direct311.retention.api import CallerOf
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork
 from direct311.retention.holds.ports import Holds
+from direct311.retention.packages.adapters.files import PeerFiles
 from direct311.retention.packages.adapters.held import HeldRecords
 from direct311.retention.packages.adapters.letter_file import load_release_letter
 from direct311.retention.packages.adapters.notary import NoteSigner
@@ -17,6 +18,7 @@ from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.api import public_router, router
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collecting
+from direct311.retention.packages.handlers.file_collecting import FileCollecting
 from direct311.retention.packages.handlers.releasing import Releasing
 from direct311.retention.packages.ports import TokenCases
 from direct311.retention.settings import RetentionSettings
@@ -41,18 +43,19 @@ def wire(
 ) -> PackagesPart:
     """:raises DataFileError: the file of the letter is invalid.
     :raises ApprovalError: the principals file names a service as the client for approvals.
-    :raises NoAddressError: the address of intake or routing is not set.
+    :raises NoAddressError: the address of intake, routing or media is not set.
     """
     records = HeldRecords(holds)
     intake = resources.peer("intake", settings.address_of("intake"), gives_way=True)
     owners = PeerOwners(intake, resources.peer("routing", settings.address_of("routing")))
+    files = PeerFiles(resources.peer("media", settings.address_of("media")))
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
     approvals = Approvals.from_file(settings.principals_file, settings.issuer_url)
     releasing = Releasing(work, cases, sealed, approvals, resources.issuer)
     return PackagesPart(
         router(
-            Collecting(work, records, owners, sealed),
+            Collecting(work, records, owners, FileCollecting(files, sealed), sealed),
             Building(work, records, sealed, papers, notary, PeerWithheld(intake)),
             releasing,
             work.rules,

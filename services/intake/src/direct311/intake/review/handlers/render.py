@@ -3,8 +3,9 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from direct311.intake.request import ServiceRequest
 from direct311.intake.review.domain.places import FieldTexts
 from direct311.intake.review.domain.rendering import (
     WithheldRow,
@@ -26,14 +27,29 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.vault.vault import DataKey
+from direct311.schemas import events as ev
 
 OPERATION = "POST /internal/cases/{case_id}/records/{record_id}/rendering"
+
+
+FileState = Literal["kept", "rejected", "arriving"]
+"""`kept`: media has it; `rejected`: media did not take it; `arriving`: media has not said yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOfRecord:
+    """A file that came with a request. `reason`: why media did not take it, as a code."""
+
+    media_id: str
+    state: FileState
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """What may go out. `decisions`: SHA-256 (hex) of the decisions that rendered. `fields`: each
-    field with marks; `withheld`: the rows of the exemption log, each with its exemption."""
+    field with marks; `withheld`: the rows of the exemption log, each with its exemption. `files`:
+    those of the record, which media renders."""
 
     record_id: str
     version: int
@@ -41,6 +57,7 @@ class Rendering:
     public: Mapping[str, Any]
     fields: Mapping[str, str]
     withheld: Sequence[tuple[WithheldRow, Exemption]]
+    files: Sequence[FileOfRecord] = ()
 
 
 class RenderRecord:
@@ -108,6 +125,7 @@ class RenderRecord:
             fields={each.field: rendered(each, rows, marks.__getitem__) for each in fields}
             | {row.item.field: marks[row.code] for row in closed},
             withheld=list(zip(rows, exemptions, strict=True)),
+            files=files_of(granted.request),
         )
         shown = self._door.shown(record_id, fields)
         texts = {place: each.content for place, each in shown.items()}
@@ -216,6 +234,20 @@ def _sealed(
     if not parts:
         return ""
     return base64.b64encode(key.seal(sealed_name(case_id, decisions), sealed_form(parts))).decode()
+
+
+def files_of(request: ServiceRequest) -> Sequence[FileOfRecord]:
+    """The files of a request, in the order in which they came, and what media says of each."""
+    told = {each.media_id: each for each in request.media}
+    return [_file(each.upload_id, told.get(each.upload_id)) for each in request.uploads]
+
+
+def _file(media_id: str, told: ev.MediaItem | None) -> FileOfRecord:
+    if told is None:
+        return FileOfRecord(media_id, "arriving")
+    if told.state == "rejected":
+        return FileOfRecord(media_id, "rejected", told.reason)
+    return FileOfRecord(media_id, "kept")
 
 
 def _plain(value: Any) -> Any:

@@ -27,7 +27,7 @@ class PeerOwners:
         self, case_id: str, record_id: str, recipient: str, authorization: str
     ) -> Rendering | NotRendered:
         path = f"/internal/cases/{case_id}/records/{record_id}/rendering"
-        answer = await _ask(self._intake, path, {"recipient": recipient}, authorization)
+        answer = await ask(self._intake, path, {"recipient": recipient}, authorization)
         if isinstance(answer, NotRendered):
             return answer
         try:
@@ -42,24 +42,34 @@ class PeerOwners:
     ) -> Mapping[str, Any] | NotRendered | None:
         path = f"/v1/jobs/{record_id}/history"
         question = {"purpose": purpose, "reference": case_id}
-        answer = await _ask(self._routing, path, question, authorization)
+        answer = await ask(self._routing, path, question, authorization)
         if isinstance(answer, NotRendered):
             return None if answer.reason == "unknown_record" else answer
         return answer if isinstance(answer, dict) else NotRendered("unavailable")
 
 
-async def _ask(peer: Peer, path: str, body: object, authorization: str) -> Any | NotRendered:
-    """:raises RefusedError: the owner does not accept the person's token."""
+async def ask(peer: Peer, path: str, body: object, authorization: str) -> Any | NotRendered:
+    """An owner's answer.
+
+    :raises RefusedError: the owner does not accept the person's token."""
     try:
         return await peer.post(path, body, on_behalf_of=authorization, seconds=LONGEST_ANSWER)
     except TransientError:
         return NotRendered("unavailable")
     except HttpError as error:
-        if error.status == 401:
-            raise RefusedError("unauthenticated", "An owner does not accept the token.") from None
-        if error.status == 409 and (code := _code(error.problem)) in _CONFLICTS:
-            return NotRendered(code)
-        return NotRendered(_REASONS.get(error.status or 0, "unavailable"))
+        return not_rendered(error)
+
+
+def not_rendered(error: HttpError) -> NotRendered:
+    """Why an owner does not answer.
+
+    :raises RefusedError: it does not accept the person's token.
+    """
+    if error.status == 401:
+        raise RefusedError("unauthenticated", "An owner does not accept the token.") from None
+    if error.status == 409 and (code := _code(error.problem)) in _CONFLICTS:
+        return NotRendered(code)
+    return NotRendered(_REASONS.get(error.status or 0, "unavailable"))
 
 
 def _code(problem: Any) -> str:

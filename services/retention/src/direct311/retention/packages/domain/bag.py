@@ -14,6 +14,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
+from direct311.retention.packages.domain.files import CollectedFile
 from direct311.retention.packages.domain.parts import RecordPart, canonical
 from direct311.retention.packages.domain.zip_form import Zip
 
@@ -53,15 +54,18 @@ class PackageContent:
     sign: Callable[[str], str]
 
 
-def package(content: PackageContent) -> Iterator[bytes]:
-    """The bytes of the package, piece by piece."""
+def package(content: PackageContent) -> Iterator[bytes | CollectedFile]:
+    """The bytes of the package, piece by piece. In the place of a file's bytes comes the file:
+    whoever writes the package opens it there."""
     parts = sorted(content.parts, key=lambda each: each.record_id)
     rows = log_rows(parts)
-    payload = {
+    files = {file.name(each.record_id): file for each in parts for file in each.files_out}
+    payload: dict[str, bytes | CollectedFile] = {
+        **files,
         **{f"data/records/{each.record_id}.json": canonical(each.content) for each in parts},
         "data/records.csv": _records_csv(parts),
     }
-    tags = {
+    tags: dict[str, bytes | CollectedFile] = {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
         "bag-info.txt": _bag_info(content, payload),
         "letter.pdf": content.letter,
@@ -88,14 +92,21 @@ def log_rows(parts: Iterable[RecordPart]) -> list[Mapping[str, Any]]:
     return [row for each in ordered for row in each.log_rows]
 
 
-def _manifest(entries: Mapping[str, bytes]) -> bytes:
+def _manifest(entries: Mapping[str, bytes | CollectedFile]) -> bytes:
     """As `sha256sum` writes and checks it."""
-    lines = (f"{sha256(entries[name]).hexdigest()}  {name}\n" for name in sorted(entries))
-    return "".join(lines).encode()
+    return "".join(f"{_sha256(entries[name])}  {name}\n" for name in sorted(entries)).encode()
 
 
-def _bag_info(content: PackageContent, payload: Mapping[str, bytes]) -> bytes:
-    octets = sum(map(len, payload.values()))
+def _sha256(entry: bytes | CollectedFile) -> str:
+    return entry.sha256 if isinstance(entry, CollectedFile) else sha256(entry).hexdigest()
+
+
+def _size(entry: bytes | CollectedFile) -> int:
+    return entry.size if isinstance(entry, CollectedFile) else len(entry)
+
+
+def _bag_info(content: PackageContent, payload: Mapping[str, bytes | CollectedFile]) -> bytes:
+    octets = sum(map(_size, payload.values()))
     lines = (
         f"Source-Organization: {content.organization}",
         f"External-Identifier: {content.case_id}",
@@ -115,6 +126,7 @@ def _records_csv(parts: Sequence[RecordPart]) -> bytes:
         *(f"public.{name}" for name in public),
         *(f"fields.{name}" for name in fields),
         "job_history",
+        *(["files"] if any(each.files for each in parts) else []),
     )
     rows = []
     for each in parts:
@@ -126,6 +138,7 @@ def _records_csv(parts: Sequence[RecordPart]) -> bytes:
                 **{f"public.{name}": value for name, value in found.public.items()},
                 **{f"fields.{name}": value for name, value in found.fields.items()},
                 "job_history": each.job_history,
+                "files": each.content.get("files"),
             }
         )
     return _csv(columns, rows)
@@ -151,8 +164,14 @@ def cell(value: object) -> str:
     return f"'{value}" if value[:1] in _FORMULA or value.lstrip()[:1] in _FORMULA else value
 
 
-def _zipped(entries: Mapping[str, bytes]) -> Iterator[bytes]:
+def _zipped(entries: Mapping[str, bytes | CollectedFile]) -> Iterator[bytes | CollectedFile]:
+    """Pictures, recordings and PDFs are compressed already, so they are stored as they are."""
     archive = Zip()
     for name in sorted(entries):
-        yield archive.packed(name, entries[name])
+        entry = entries[name]
+        if isinstance(entry, CollectedFile):
+            yield archive.stored(name, entry.crc, entry.size)
+            yield entry
+        else:
+            yield archive.packed(name, entry)
     yield archive.end()

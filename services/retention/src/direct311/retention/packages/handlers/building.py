@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import BinaryIO, Final, cast
 
 from direct311.retention.case_file.packages import (
@@ -25,6 +26,7 @@ from direct311.retention.cases.work import (
 from direct311.retention.packages.domain.bag import PackageContent, log_rows, package
 from direct311.retention.packages.domain.case_work import fees, search_log
 from direct311.retention.packages.domain.courses import course_of
+from direct311.retention.packages.domain.files import CollectedFile
 from direct311.retention.packages.domain.letter import LetterFacts
 from direct311.retention.packages.domain.parts import RecordPart
 from direct311.retention.packages.domain.zip_form import LARGEST, MOST_ENTRIES, TooLargeError
@@ -41,7 +43,7 @@ from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.vault.pieces import PieceWriter
-from direct311.runtime.vault.vault import DataKey
+from direct311.runtime.vault.vault import DataKey, VaultError
 
 OPERATION: Final = "POST /v1/cases/{case_id}/packages"
 NAMED: Final = 10
@@ -168,13 +170,33 @@ class Building:
         writing = package(content)
         try:
             while (some := await asyncio.to_thread(next, writing, None)) is not None:
-                await writer.write(some)
+                if isinstance(some, CollectedFile):
+                    async for piece in self._file(key, case_id, some):
+                        await writer.write(piece)
+                else:
+                    await writer.write(some)
         except TooLargeError:
             raise RefusedError(
                 "full", f"A package has at most {LARGEST:,} bytes and {MOST_ENTRIES:,} files."
             ) from None
         await writer.finish()
         return writer
+
+    async def _file(self, key: DataKey, case_id: str, file: CollectedFile) -> AsyncIterator[bytes]:
+        """The bytes of a collected file.
+
+        :raises RefusedError: they are gone, or are not those that were collected.
+        """
+        digest = sha256()
+        reader = package_reader(self._sealed, key, case_id, file.sealed_name, file.size)
+        try:
+            async for piece in reader.all():
+                digest.update(piece)
+                yield piece
+        except (MissingObjectError, VaultError):
+            raise _no_file() from None
+        if digest.hexdigest() != file.sha256:
+            raise _no_file()
 
     async def _dropped(self, case_id: str, build: str) -> None:
         """Remove the pieces of a package that no case file names. Those of a build that was killed
@@ -239,6 +261,7 @@ class Building:
             records=len(parts),
             partial=partial,
             citations=Counter(str(row["citation"]) for row in rows),
+            files=Counter(file.outcome for each in parts for file in each.files),
         )
         decided = [each.decided_at for each in pending if each.decided_at is not None]
         return PackageContent(
@@ -253,6 +276,12 @@ class Building:
             fees=fees(state),
             sign=self._notary.sign,
         )
+
+
+def _no_file() -> RefusedError:
+    return RefusedError(
+        "not_readable", "A collected file is not as it was collected. Collect it again."
+    )
 
 
 def _opened(key: DataKey, part: CollectedPart, sealed: bytes) -> RecordPart:

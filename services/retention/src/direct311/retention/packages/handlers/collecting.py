@@ -1,7 +1,8 @@
-"""Collecting: a worker asks the owners for the records of a case, some at a time.
+"""Collecting: a worker asks the owners for the records of a case and their files, some at a time.
 
 What an owner answers is sealed in the store before the case file names it, so a kill loses at most
-answers that are asked for again. Nothing that is withheld ever comes here.
+answers that are asked for again. A file is sealed while it arrives. Nothing that is withheld ever
+comes here.
 """
 
 import asyncio
@@ -16,6 +17,11 @@ from direct311.retention.cases.work import CaseWork, Changed, check_open, check_
 from direct311.retention.packages.domain.case_work import is_unpaid
 from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.domain.parts import RecordPart, marks_agree
+from direct311.retention.packages.handlers.file_collecting import (
+    FileCollecting,
+    Granted,
+    NotCollected,
+)
 from direct311.retention.packages.handlers.seen import at_desk, unlocked
 from direct311.retention.packages.ports import (
     IdentifiedRecords,
@@ -25,6 +31,7 @@ from direct311.retention.packages.ports import (
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
+from direct311.runtime.vault.vault import DataKey
 from direct311.schemas import events as ev
 
 AT_A_TIME: Final = 50
@@ -34,14 +41,6 @@ AT_ONCE: Final = 8
 JOB_HISTORY: Final = "job_history"
 """The field of a grant that opens the history of a job."""
 OPERATION: Final = "POST /v1/cases/{case_id}/collection"
-
-
-@dataclass(frozen=True, slots=True)
-class NotCollected:
-    """A record that was not collected, and why (a code)."""
-
-    record_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,13 @@ class Collecting:
         work: CaseWork,
         records: IdentifiedRecords,
         owners: Owners,
+        files: FileCollecting,
         sealed: SealedDocuments,
     ) -> None:
         self._work = work
         self._records = records
         self._owners = owners
+        self._files = files
         self._sealed = sealed
 
     async def __call__(
@@ -109,12 +110,22 @@ class Collecting:
         chosen = waiting[:AT_A_TIME]
         answers = await self._ask(state, rules, granted, chosen, authorization)
         missing = [each for each in answers if isinstance(each, NotCollected)]
-        now = self._work.clock.now()
-        parts = [
-            each.collected(caller.sub, now) for each in answers if isinstance(each, RecordPart)
-        ]
-        fresh = [each for each in parts if _is_new(state.packages, each[0])]
-        await self._seal(caller, state, rules, fresh)
+        parts = [each for each in answers if isinstance(each, RecordPart)]
+        if any(self._files.asks(each, granted[each.record_id]) for each in parts):
+            # A file is sealed while it arrives, so the key comes first.
+            async with unlocked(self._work, caller, state, "seal", OPERATION, rules.desks) as key:
+                whole = await self._with_files(key, state, rules, granted, parts, authorization)
+                fresh = self._fresh(caller, state, whole)
+                await self._seal(key, state, fresh)
+        else:
+            whole = await self._with_files(None, state, rules, granted, parts, authorization)
+            fresh = self._fresh(caller, state, whole)
+            if fresh:
+                async with unlocked(
+                    self._work, caller, state, "seal", OPERATION, rules.desks
+                ) as key:
+                    await self._seal(key, state, fresh)
+        missing += [each for each in whole if isinstance(each, NotCollected)]
         found = await self._note(caller, case_id, [part for part, _ in fresh], identified)
         remaining = found.packages.remaining(identified)
         return Collected(
@@ -131,7 +142,7 @@ class Collecting:
         self,
         state: CaseFile,
         rules: KindRules,
-        granted: Mapping[str, frozenset[str]],
+        granted: Mapping[str, Granted],
         record_ids: Sequence[str],
         authorization: str,
     ) -> Sequence[RecordPart | NotCollected]:
@@ -139,8 +150,8 @@ class Collecting:
         recipient = course_of(state.kind).recipient
 
         async def one(record_id: str) -> RecordPart | NotCollected:
-            fields = granted.get(record_id)
-            if fields is None:
+            opened = granted.get(record_id)
+            if opened is None:
                 return NotCollected(record_id, "not_granted")
             async with turn:
                 rendering = await self._owners.rendering(
@@ -151,7 +162,7 @@ class Collecting:
                 if not marks_agree(rendering):
                     return NotCollected(record_id, "marks")
                 history: Mapping[str, Any] | NotRendered | None = None
-                if JOB_HISTORY in fields:
+                if JOB_HISTORY in opened.fields:
                     history = await self._owners.job_history(
                         state.record_id, record_id, rules.kind, authorization
                     )
@@ -161,19 +172,37 @@ class Collecting:
 
         return await asyncio.gather(*(one(each) for each in record_ids))
 
-    async def _seal(
+    async def _with_files(
         self,
-        caller: Caller,
+        key: DataKey | None,
         state: CaseFile,
         rules: KindRules,
-        fresh: Sequence[tuple[CollectedPart, bytes]],
+        granted: Mapping[str, Granted],
+        parts: Sequence[RecordPart],
+        authorization: str,
+    ) -> Sequence[RecordPart | NotCollected]:
+        return await asyncio.gather(
+            *(
+                self._files(key, state, rules.kind, each, granted[each.record_id], authorization)
+                for each in parts
+            )
+        )
+
+    def _fresh(
+        self, caller: Caller, state: CaseFile, parts: Sequence[RecordPart | NotCollected]
+    ) -> Sequence[tuple[CollectedPart, bytes]]:
+        now = self._work.clock.now()
+        collected = [
+            each.collected(caller.sub, now) for each in parts if isinstance(each, RecordPart)
+        ]
+        return [each for each in collected if _is_new(state.packages, each[0])]
+
+    async def _seal(
+        self, key: DataKey, state: CaseFile, fresh: Sequence[tuple[CollectedPart, bytes]]
     ) -> None:
-        if not fresh:
-            return
-        async with unlocked(self._work, caller, state, "seal", OPERATION, rules.desks) as key:
-            sealed = [(part, key.seal(part.sealed_name, plain)) for part, plain in fresh]
-        for part, ciphertext in sealed:
-            await self._sealed.put(state.record_id, part.sealed_name, ciphertext)
+        for part, plain in fresh:
+            sealed = key.seal(part.sealed_name, plain)
+            await self._sealed.put(state.record_id, part.sealed_name, sealed)
 
     async def _note(
         self,
@@ -245,15 +274,15 @@ def with_counts(
     return ev.DisclosureRecorded.model_validate(said)
 
 
-def _granted(state: CaseFile, caller: Caller, work: CaseWork) -> Mapping[str, frozenset[str]]:
-    """The fields that the caller may open by grants in force, for each record. Its owner checks
-    this again."""
+def _granted(state: CaseFile, caller: Caller, work: CaseWork) -> Mapping[str, Granted]:
+    """What the caller may open by grants in force, for each record. Its owner checks this again."""
     now = work.clock.now()
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, Granted] = {}
     for each in state.grants:
         if each.state(now) == "approved" and caller.sub in each.grant.workers:
             for record_id in each.grant.record_ids:
-                found[record_id] = found.get(record_id, frozenset()) | {*each.grant.fields}
+                before = found.get(record_id, Granted())
+                found[record_id] = before.more(each.grant.fields, each.grant.file_ids)
     return found
 
 

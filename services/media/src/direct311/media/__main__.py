@@ -1,8 +1,8 @@
 """`python -m direct311.media`"""
 
 from direct311.media.app import SERVICE, create_app
-from direct311.media.confinement import close_to_others
 from direct311.media.settings import MediaSettings
+from direct311.runtime.confinement import close_to_others
 from direct311.runtime.process import Resources, serve
 from direct311.runtime.storage.objects import ObjectStore
 from direct311.runtime.vault.providers import key_provider

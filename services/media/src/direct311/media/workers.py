@@ -13,7 +13,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from typing import Any, BinaryIO, TypeVar
 
-from direct311.media.confinement import allow_cpu
+from direct311.runtime.confinement import allow_cpu
 
 T = TypeVar("T")
 Head = dict[str, Any]

@@ -23,8 +23,8 @@ import pikepdf
 
 from direct311.redaction.leak_scan import LeakScanner
 from direct311.redaction.leaks import Fingerprint
-from direct311.retention.packages import file_texts
-from direct311.runtime.errors import RuntimeFaultError
+from direct311.retention.packages import confined, file_texts
+from direct311.retention.packages.extraction import Extracted, NotExtractableError
 
 LARGEST_ENTRY: Final = 256 * 1024 * 1024
 """The most unpacked bytes of one entry or stream: a larger one is not extracted."""
@@ -57,6 +57,8 @@ _RECORD: Final = re.compile(
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv")
 _COLUMN: Final = "record_id"
+_OTHERS: Final = "data/media/"
+"""Where the files of residents lie."""
 _PAYLOAD: Final = "data/"
 """What lies here is the records' own. The rows of the exemption log name records too, but have the
 names of staff in them."""
@@ -70,20 +72,6 @@ _MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
 
 SEVERAL: Final = ""
 """In place of a record: only what is looked for everywhere is looked for."""
-
-
-class NotExtractableError(RuntimeFaultError):
-    """A file cannot be extracted completely. The message says why, and repeats nothing of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """A piece of text. `entry`: the entry of the package that it is in. `record_id`: whose own text
-    it is; `SEVERAL` if it has the texts of several records; `None` if it is no record's."""
-
-    entry: str
-    text: str
-    record_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -145,8 +133,18 @@ def leaks_in(
     )
 
 
-def extracted(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
-    """All text of one entry.
+def extracted(name: str, content: bytes) -> Iterator[Extracted]:
+    """All text of one entry. A document that others made is read in a process of its own.
+
+    :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
+    """
+    if name.startswith(_OTHERS) and not name.lower().endswith(file_texts.ENDINGS):
+        return confined.extracted(name, content)
+    return extracted_here(name, content)
+
+
+def extracted_here(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
+    """All text of one entry, which is read in this process.
 
     :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
     """
@@ -168,7 +166,7 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
     elif zipfile.is_zipfile(io.BytesIO(content)):
         for entry in _entries(io.BytesIO(content)):
             yield Extracted(name, _with_words_apart(entry.name), record_id)
-            for piece in extracted(entry.name, entry.content(), depth + 1):
+            for piece in extracted_here(entry.name, entry.content(), depth + 1):
                 yield Extracted(name, piece.text, piece.record_id or record_id)
     elif lower.endswith(".json"):
         pieces = _json(_decoded(content), record_id, by_record=name.startswith(_PAYLOAD))
@@ -398,7 +396,7 @@ def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
     content = _unpacked(stream)
     if stream.get("/Type") == "/EmbeddedFile":
         name = "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
-        yield from (piece.text for piece in extracted(name, content, depth + 1))
+        yield from (piece.text for piece in extracted_here(name, content, depth + 1))
         return
     if "/Length1" in stream or stream.get("/Subtype") in ("/Type1C", "/CIDFontType0C", "/OpenType"):
         # A font: its glyphs are no text.

@@ -6,13 +6,13 @@ for PDFs is not thread-safe and may crash.
 
 import sys
 
-from direct311.media.confinement import confine
 from direct311.media.decisions import Box
 from direct311.media.ports import UncleanCopyError
 from direct311.media.review.adapters.rendering import RenderLimits, burn, look, page
 from direct311.media.review.domain import PageImage
 from direct311.media.review.ports import UnrenderableError
 from direct311.media.workers import Framed, Head, serve
+from direct311.runtime.confinement import confine
 
 
 def _answer(head: Head, data: bytes, limits: RenderLimits) -> Framed:

@@ -8,12 +8,12 @@ network. The frames are those of `direct311.media.workers`.
 
 import sys
 
-from direct311.media.confinement import confine
 from direct311.media.pictures import Limits
 from direct311.media.ports import UncleanCopyError
 from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.domain import Rejected, Verdict
 from direct311.media.workers import Framed, Head, serve
+from direct311.runtime.confinement import confine
 from direct311.schemas import Model
 
 

@@ -1,4 +1,4 @@
-"""Barriers that the kernel keeps between the service and its workers, which run as the same user.
+"""Barriers that the kernel keeps between a service and its workers, which run as the same user.
 Those of prctl(2) are Linux's alone."""
 
 import ctypes

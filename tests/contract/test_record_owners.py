@@ -2,14 +2,22 @@
 tests use. Whoever serves the same calls hands itself to the same suite (`owners`)."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pytest
 
+from direct311.retention.packages.adapters.files import PeerFiles
 from direct311.retention.packages.adapters.owners import PeerOwners
 from direct311.retention.packages.domain.parts import marks_agree
-from direct311.retention.packages.ports import NotRendered, Owners
+from direct311.retention.packages.ports import (
+    ArrivingFile,
+    NoFile,
+    NotRendered,
+    Owners,
+    WithheldFile,
+)
 from direct311.runtime.errors import RefusedError
-from tests.support.record_owners import RecordOwners, job, record
+from tests.support.record_owners import MadeFile, RecordOwners, job, record
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +98,35 @@ async def test_the_history_of_a_job_is_an_object_and_a_record_without_a_job_has_
     assert none is None
     refused = await served.owners.job_history(CASE, served.ungranted, "public_records", BEARER)
     assert refused == NotRendered("not_granted")
+
+
+async def test_a_file_comes_with_its_hash_and_a_row_for_each_box() -> None:
+    peer = RecordOwners(
+        files={
+            "open": MadeFile(b"as it came", warnings=("metadata",)),
+            "burnt": MadeFile(b"with boxes", boxes=(1, 2, 2)),
+            "whole": MadeFile(withheld=True, unrenderable="encrypted"),
+            "early": "not_reviewed",
+        }
+    ).peer()
+    files = PeerFiles(peer)
+    for media_id, content, warnings, items in (
+        ("open", b"as it came", ["metadata"], []),
+        ("burnt", b"with boxes", [], ["burnt:1:1", "burnt:2:1", "burnt:2:2"]),
+    ):
+        async with files.rendering(CASE, media_id, "public_records", BEARER) as found:
+            assert isinstance(found, ArrivingFile)
+            assert b"".join([piece async for piece in found.content]) == content
+        assert found.sha256 == sha256(content).hexdigest()
+        assert found.warnings == warnings
+        assert [each.item for each in found.withheld] == [f"file:{each}" for each in items]
+    async with files.rendering(CASE, "whole", "public_records", BEARER) as found:
+        assert isinstance(found, WithheldFile)
+    assert (found.reason, [each.item for each in found.withheld]) == ("encrypted", ["file:whole"])
+    async with files.rendering(CASE, "early", "public_records", BEARER) as found:
+        assert found == NotRendered("not_reviewed")
+    async with files.rendering(CASE, "none", "public_records", BEARER) as found:
+        assert found == NoFile("not_found")
 
 
 async def test_an_owner_that_does_not_know_the_person_answers_nothing() -> None:

@@ -185,7 +185,7 @@ async def retention(folder: Path, files: int, owners_url: str) -> tuple[FastAPI,
     desk = PackagingDesk()
     documents = FolderDocuments(folder)
     for each in (desk.collecting, desk.building, desk.releasing):
-        each._sealed = documents  # type: ignore[attr-defined]
+        each._sealed = documents
     media = Peer(owners_url, HttpClient(timeout=60), ExchangedTokens())
     desk.collecting._files = FileCollecting(PeerFiles(media), documents)
     names = [f"file-{number:03}" for number in range(files)]

@@ -1,6 +1,7 @@
 """Documents of others are read in a process that may end over them, and retention goes on."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support import pdfs
 from tests.unit.retention.packages.test_package_leaks import NAME, found, pdf, zipped, zipped_of
 
 ENTRY = "data/media/r-1/a.pdf"
-HOSTILE = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "locked": pdfs.locked,
     "cut_off": pdfs.cut_off,
     "packed_bomb": pdfs.packed_bomb,

@@ -18,12 +18,11 @@ WORDS = "Zora Neale"
 
 def png(**tags: str) -> bytes:
     info = PngImagePlugin.PngInfo()
-    for name, text in tags.items():
-        {
-            "plain": info.add_text,
-            "packed": lambda key, value: info.add_text(key, value, zip=True),
-            "unicode": lambda key, value: info.add_itxt(key, value, zip=True),
-        }[name]("Author", text)
+    info.add_text("Author", tags.get("plain", ""))
+    if "packed" in tags:
+        info.add_text("Author", tags["packed"], zip=True)
+    if "unicode" in tags:
+        info.add_itxt("Author", tags["unicode"], zip=True)
     made = io.BytesIO()
     Image.new("RGB", (8, 8)).save(made, "PNG", pnginfo=info)
     return made.getvalue()

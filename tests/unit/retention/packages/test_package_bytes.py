@@ -68,7 +68,8 @@ def content(parts: list[RecordPart]) -> PackageContent:
 
 
 def built(parts: list[RecordPart] | None = None) -> bytes:
-    return b"".join(package(content(parts or [part(number) for number in range(4)])))
+    pieces = package(content(parts or [part(number) for number in range(4)]))
+    return b"".join(each for each in pieces if isinstance(each, bytes))
 
 
 def entries(archive: bytes) -> Mapping[str, bytes]:

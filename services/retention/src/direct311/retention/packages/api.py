@@ -40,9 +40,10 @@ class CollectionOrder(Model, extra="forbid"):
 
 
 class NotCollectedView(Model):
-    """`reason`: `not_reviewed` (an item is undecided), `changed` (after its review), `not_granted`,
-    `unknown_record`, `marks` (they do not agree with the exemption log) or `unavailable` (an owner
-    does not answer now)."""
+    """`reason`: `not_reviewed` (an item or a file is undecided), `changed` (after its review),
+    `not_granted`, `unknown_record`, `files_arriving` (media has not said yet whether it keeps a
+    file), `marks` (they do not agree with the exemption log) or `unavailable` (an owner does not
+    answer now)."""
 
     record_id: str
     reason: str

@@ -1,6 +1,7 @@
 """Extracts the text of a document that others made, in a process that can do no harm: it gains no
 privileges, writes no file, and has little memory and time (decision 103)."""
 
+import atexit
 import subprocess
 import sys
 import threading
@@ -60,6 +61,11 @@ class _Extractor:
             )
         return self._process
 
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._end(self._process)
+
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """Whoever stopped hearing it in the middle of an answer gets no other one from it."""
         process.kill()
@@ -68,6 +74,7 @@ class _Extractor:
 
 
 _EXTRACTOR: Final = _Extractor()
+atexit.register(_EXTRACTOR.close)
 
 
 def extracted(name: str, content: bytes) -> Iterator[Extracted]:

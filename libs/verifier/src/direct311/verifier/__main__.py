@@ -113,8 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         parents=[trust, producers],
         help="check a released package of a disclosure case",
         description="Check a package: the zip, its manifests, the note of retention, and the marks "
-        "in the records against the exemption log. With --receipt, also that it is the package "
-        "that was released; this takes the log's key.",
+        "in the records against the exemption log. With the log's key, also the proof in it that "
+        "the case's entries are in the log, and with --receipt, that it is the package that was "
+        "released.",
         epilog=_EPILOG,
     )
     package.add_argument("file", type=Path, metavar="FILE")
@@ -219,7 +220,7 @@ def _package(options: argparse.Namespace) -> Report:
     if not keys:
         raise NoteError(f"a key of {SIGNED_BY} is required: give --key, or --producers with one")
     receipts = {str(path): path.read_bytes() for path in options.receipt}
-    trust = _trust(options) if receipts else None
+    trust = _trust(options) if receipts or options.vkey or options.policy else None
     with options.file.open("rb") as file:
         return verify_package(file, keys, receipts=receipts, trust=trust, producers=producers)
 

@@ -9,6 +9,7 @@ from direct311.verifier.event import EventKey
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.package.archive import Archive, ArchiveError
 from direct311.verifier.package.bag import SIGNED_BY, Bag, check_bag
+from direct311.verifier.package.proofs import PROOFS, check_proofs
 from direct311.verifier.package.release import check_release
 from direct311.verifier.package.withheld import Withheld, check_withheld
 from direct311.verifier.report import Fault, Finding, Report, count
@@ -27,7 +28,8 @@ def verify_package(
     """Check a package: the zip, the bag, the note under one of `keys`, marks against exemption log.
 
     `receipts` of its release, by the names that findings use, are checked under `trust` and
-    `producers` (see `verify_receipt`); without `trust`, no log is trusted.
+    `producers` (see `verify_receipt`); without `trust`, no log is trusted. The proof in the package
+    is checked under them too; without `trust` it is not, and the report says so.
     """
     try:
         archive = Archive(file)
@@ -40,6 +42,11 @@ def verify_package(
     findings = [*bag.findings, *withheld.findings, *_pdfs(archive, readable)]
     package = archive.sha256()
     verified, notes = _verified(archive, bag, withheld, package), []
+    if PROOFS in archive.entries:
+        said = _proofs(archive, trust, producers, bag)
+        findings += said.findings
+        verified += () if said.findings else said.verified
+        notes += said.notes
     released = False
     for name, data in (receipts or {}).items():
         report = check_release(
@@ -56,6 +63,20 @@ def verify_package(
         notes += said
         notes.append("only the receipt of its release shows that this package went out")
     return Report(tuple(findings), tuple(verified), tuple(notes))
+
+
+def _proofs(
+    archive: Archive, trust: Trust | None, producers: Sequence[EventKey] | None, bag: Bag
+) -> Report:
+    """What the proof in the package shows. A file that the manifests say was changed is looked at
+    all the same: it says which entry."""
+    if trust is None:
+        return Report((), (), (f"{PROOFS} was not checked: that takes a key of the log",))
+    try:
+        data = archive.read(PROOFS)
+    except ArchiveError:
+        return Report(())  # the bag has it as changed
+    return check_proofs(data, trust, producers, case_id=bag.case_id)
 
 
 def _verified(archive: Archive, bag: Bag, withheld: Withheld, package: str) -> list[str]:

@@ -11,6 +11,7 @@ from direct311.audit.log.wiring import LogCapability
 from direct311.audit.questions.adapters.intake import IntakePeople
 from direct311.audit.questions.adapters.rules_file import load_breach_rules
 from direct311.audit.questions.api.breach import breach_router
+from direct311.audit.questions.api.case_proof import case_proof_router
 from direct311.audit.questions.api.cases import cases_router
 from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
@@ -21,6 +22,7 @@ from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.audit.questions.handlers.audited_query import AuditedQuery
 from direct311.audit.questions.handlers.breach import Breach
 from direct311.audit.questions.handlers.case_entries import CaseReading
+from direct311.audit.questions.handlers.case_proof import CaseProof
 from direct311.audit.questions.handlers.count import Counting
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
@@ -77,6 +79,17 @@ def wire(
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
     )
+    proof = CaseProof(
+        audited=audited,
+        log=followed,
+        files=log.files,
+        published=log.publishing.published,
+        log_keys=log.log_keys,
+        producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
+        cases=cases,
+        vault=vault,
+        clock=clock,
+    )
     exporting = Exporting(audited, followed, people)
     subject = SubjectReading(
         log=followed, entries=entries, cases=cases, vault=vault, policy=policy, clock=clock
@@ -100,6 +113,7 @@ def wire(
             who_saw_router(exporting, reading, caller),
             cases_router(of_cases, caller),
             register_router(CaseRegister(audited, followed, log.log_keys, clock), caller),
+            case_proof_router(proof, caller),
             breach_router(Breach(audited, followed, people, rules), clock, caller),
         ),
         subject=(

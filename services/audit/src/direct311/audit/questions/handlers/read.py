@@ -243,7 +243,7 @@ class Reading:
 
         def receipts() -> list[Receipt]:
             return [
-                _receipt(row, hashes[row.index], entry_key(row, keys, exempt))
+                receipt_of(row, hashes[row.index], entry_key(row, keys, exempt))
                 for row in reversed(rows)
             ]
 
@@ -272,7 +272,8 @@ def _unknown() -> RefusedError:
     return RefusedError("not_found", "The log has no entry of this event.")
 
 
-def _receipt(row: IndexRow, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
+def receipt_of(row: IndexRow, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
+    """The receipt of a row: disclosed with its key, sealed without one."""
     if key is None or event_of(row, key) is None:
         return Receipt(row.index, row.data, tuple(hashes))
     return Receipt.disclose(row.index, row.data, hashes, key)

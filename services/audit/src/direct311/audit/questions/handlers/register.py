@@ -147,7 +147,7 @@ class CaseRegister:
         await self._audited.refuse_early(context, query)
         size = (await self._log.head()).size
         exempt = await self._audited.hidden_from(context)
-        rows = [row async for row in self._acts(query, 0, size, exempt)]
+        rows = [row async for row in acts_of(self._audited, query, 0, size, exempt)]
         event_id, opened = await self._open(context, query, rows, exempt)
         said = [told for each in opened if (told := _said(each))]
         if not said:
@@ -177,7 +177,7 @@ class CaseRegister:
         floor, _ = await self._audited.span(query, head)
         event_id = await self._audited.authorise(context, "log_read", query, len(chosen), FIELDS)
         said: dict[str, list[Said]] = {}
-        acts = self._acts(Filter(), floor, head.size, secret)
+        acts = acts_of(self._audited, Filter(), floor, head.size, secret)
         rows = [row async for row in acts if row.facts and row.facts.case_id in chosen]
         for at in range(0, len(rows), BATCH):
             for each in await self._audited.open(rows[at : at + BATCH], event_id, secret):
@@ -217,17 +217,6 @@ class CaseRegister:
         known = [(key[0], group) for key, group in groups.items() if key[0] is not None]
         return sorted(known, key=lambda each: (each[1].first, each[0]), reverse=True)
 
-    async def _acts(
-        self, query: Filter, floor: int, size: int, exempt: Exempt | None
-    ) -> AsyncIterator[IndexRow]:
-        """The entries of cases' own events among those that match."""
-        for action in _ACTIONS:
-            asked = query.of_action(action)
-            async for rows in self._audited.oldest(asked, floor, size, exempt):
-                for row in rows:
-                    if row.facts is not None and row.facts.event.startswith(_TOPIC):
-                        yield row
-
     async def _open(
         self,
         context: QueryContext,
@@ -239,6 +228,18 @@ class CaseRegister:
         fields = await self._audited.fields_for(exempt, found)
         event_id = await self._audited.authorise(context, "log_read", query, len(found), fields)
         return event_id, await self._audited.open(found, event_id, exempt)
+
+
+async def acts_of(
+    audited: AuditedQuery, query: Filter, floor: int, size: int, exempt: Exempt | None
+) -> AsyncIterator[IndexRow]:
+    """The entries of cases' own events among those that match."""
+    for action in _ACTIONS:
+        asked = query.of_action(action)
+        async for rows in audited.oldest(asked, floor, size, exempt):
+            for row in rows:
+                if row.facts is not None and row.facts.event.startswith(_TOPIC):
+                    yield row
 
 
 def _said(opened: Opened) -> Said | None:

@@ -1,6 +1,6 @@
-"""Intake, routing and media as retention's packages see them: a small HTTP application with their
-calls, for tests of what is done with the answers. `tests/contract/test_record_owners.py` says what
-it promises."""
+"""Intake, routing, media and audit as retention's packages see them: a small HTTP application with
+their calls, for tests of what is done with the answers. `tests/contract/test_record_owners.py` says
+what it promises."""
 
 import base64
 import json
@@ -111,16 +111,21 @@ class RecordOwners:
     """`records`: what intake answers, by record id; a word instead is the code of a refusal with
     409. `granted`: the records for which the grant is known; `None`: for all. `jobs`: what routing
     answers. `files`: what media renders, by file; a word instead is the code of a refusal with
-    409. `withheld`: the values that intake withholds, by record id, each with its kind.
-    `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody answers."""
+    409. `withheld`: the values that intake withholds, by record id, each with its kind;
+    `withheld_then`: those that it withheld when decisions with this hash rendered the record.
+    `asked`: each call, as path, body and the headers of its two tokens. `away`: nobody answers;
+    `log_away`: audit does not. `proofs`: how often audit has proved a case."""
 
     records: dict[str, dict[str, Any] | str] = field(default_factory=dict)
     granted: set[str] | None = None
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, MadeFile | str] = field(default_factory=dict)
     withheld: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    withheld_then: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
     asked: list[tuple[str, Any, str, str]] = field(default_factory=list)
     away: bool = False
+    log_away: bool = False
+    proofs: int = 0
     token_refused: bool = False
 
     def app(self) -> FastAPI:
@@ -183,16 +188,43 @@ class RecordOwners:
         @app.post("/internal/cases/{case_id}/leaks")
         async def leaks(case_id: str, request: Request) -> JSONResponse:
             question = await request.json()
-            for record_id in question["record_ids"]:
+            asked = question.get("record_ids", [])
+            before = [
+                (each["record_id"], each["decisions"]) for each in question.get("released", ())
+            ]
+            for record_id in (*asked, *(record_id for record_id, _ in before)):
                 if (refused := await self._refused(record_id, request)) is not None:
                     return refused
             values = [
                 WithheldValue(record_id, kind, text)
-                for record_id in question["record_ids"]
+                for record_id in asked
                 for kind, text in self.withheld.get(record_id, ())
+            ]
+            values += [
+                WithheldValue(each[0], kind, text)
+                for each in before
+                for kind, text in self.withheld_then.get(each, ())
             ]
             found = fingerprints(base64.b64decode(question["key"]), values)
             return JSONResponse({"fingerprints": [_shown(each) for each in found]})
+
+        @app.post("/internal/cases/{case_id}/proof")
+        async def proof(case_id: str, request: Request) -> JSONResponse:
+            own = request.headers.get("authorization", "")
+            self.asked.append((request.url.path, None, own, ""))
+            if self.away or self.log_away:
+                return _problem(503, "unavailable")
+            # The log grows, so no two answers are the same.
+            self.proofs += 1
+            return JSONResponse(
+                {
+                    "format": "direct311-bundle-v1",
+                    "checkpoint": f"checkpoint {self.proofs}",
+                    "vkeys": [],
+                    "keys": [],
+                    "receipts": [{"index": 1, "event": {"subject": case_id}}],
+                }
+            )
 
         return app
 

@@ -358,7 +358,7 @@ class InMemoryCertificates:
         ]
 
 
-class InMemoryReleases:
+class KnownReleases:
     """`Releases`: which records went out, with which case."""
 
     def __init__(self) -> None:
@@ -398,7 +398,7 @@ class RetentionUnderTest(ServiceUnderTest):
         self.holds.clock = self.clock
         self.dispositions = InMemoryDispositions(turn)
         self.kept = InMemoryCertificates(self.certificates)
-        self.releases = InMemoryReleases()
+        self.releases = KnownReleases()
         self.start()
 
     def start(self) -> None:

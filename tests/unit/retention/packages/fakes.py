@@ -7,6 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.retention.cases.domain import CaseFile
+from direct311.retention.clearances.handlers import Clearing
 from direct311.retention.grants.domain import GrantDraft
 from direct311.retention.grants.handlers import Granting
 from direct311.retention.packages.adapters.files import PeerFiles
@@ -15,10 +16,13 @@ from direct311.retention.packages.adapters.letter_file import load_release_lette
 from direct311.retention.packages.adapters.notary import NoteSigner
 from direct311.retention.packages.adapters.owners import PeerOwners
 from direct311.retention.packages.adapters.papers import PdfPapers
+from direct311.retention.packages.adapters.proofs import PeerProofs
 from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collected, Collecting
 from direct311.retention.packages.handlers.file_collecting import FileCollecting
+from direct311.retention.packages.handlers.leak_check import LeakCheck
+from direct311.retention.packages.handlers.proving import Proving
 from direct311.retention.packages.handlers.releasing import Releasing, ShownPackage
 from direct311.runtime.access.disclosures import nonce_of_package
 from direct311.runtime.access.fresh_sign_in import Approvals
@@ -72,7 +76,8 @@ class PackagingDesk(CaseDeskUnderTest):
             self.documents,
             PdfPapers(load_release_letter()),
             self.notary,
-            PeerWithheld(peer),
+            LeakCheck(self.work, PeerWithheld(peer)),
+            Proving(self.work, PeerProofs(peer), self.documents),
         )
         self.releasing = Releasing(
             self.work,
@@ -81,6 +86,7 @@ class PackagingDesk(CaseDeskUnderTest):
             approvals,
             self.office.provider,
         )
+        self.clearing = Clearing(self.work, approvals, self.office.provider)
         self.token = ""
 
     async def granted(

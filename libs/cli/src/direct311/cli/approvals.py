@@ -24,12 +24,14 @@ async def approve(
     page: Callable[[str], object] | None,
     console: Console,
     errors: Console,
+    told: Callable[[Any], str] | None = None,
 ) -> None:
     """Sign in again for what has this nonce, send the approval, and print what is still missing.
 
     :param path: of the call that approves.
     :param body: what it takes besides the ID token.
     :param page: shows the address of the provider's page; `None` opens the page here.
+    :param told: what to print of the answer, in place of what is still missing.
     """
     known = session.stack
     try:
@@ -49,5 +51,8 @@ async def approve(
         {**body, "id_token": done.approval.id_token},
         {"Authorization": f"Bearer {done.access_token}"},
     )
+    if told is not None:
+        console.print(told(answer), highlight=False)
+        return
     missing = ", ".join(answer["missing"])
     console.print(f"Still to approve: {missing}" if missing else answer["state"])

@@ -16,6 +16,7 @@ from direct311.cli import (
     case_exemptions,
     case_fees,
     case_files,
+    case_leaks,
     case_legal,
     case_messages,
     case_packages,
@@ -58,6 +59,7 @@ def register(
     case_files.register(app, run, console)
     case_messages.register(app, run, print_json, console)
     case_packages.register(app, run, console, errors, _print_page)
+    case_leaks.register(app, run, console, errors, _print_page)
     case_review.register(app, run, console)
     case_fees.register(app, run, console, errors, _print_page)
     case_report.register(app, run, print_json, console)

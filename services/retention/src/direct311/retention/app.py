@@ -13,6 +13,7 @@ from direct311.retention.cases.adapters import MongoCases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.charges import wiring as charges
+from direct311.retention.clearances import wiring as clearances
 from direct311.retention.correspondence import wiring as correspondence
 from direct311.retention.deliveries import wiring as deliveries
 from direct311.retention.denials import wiring as denials
@@ -114,6 +115,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     denied = denials.wire(settings, resources, caller, work, all_cases)
     corresponding = correspondence.wire(work, desk.cases, caller)
     scoped = scoping.wire(work, preserved.preservation, caller)
+    clearing = clearances.wire(settings, resources, caller, work)
     packaged = packages.wire(
         settings, resources, caller, desk.work, desk.cases, all_holds, desk.documents
     )
@@ -178,6 +180,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(corresponding.own_router, max_body_size=LARGEST_BODY)
     app.include_router(scoped)
     app.include_router(packaged.router)
+    app.include_router(clearing)
     app.include_router(packaged.public_router)
     app.include_router(logged)
     app.include_router(delivered.router)

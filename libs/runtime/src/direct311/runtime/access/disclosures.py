@@ -56,6 +56,8 @@ GRANT = "disclosure-grant"
 """What approvers of a grant approve; see `fresh_sign_in.nonce_of`."""
 PACKAGE = "disclosure-package"
 """What approvers of a release approve."""
+CLEARANCE = "disclosure-clearance"
+"""What somebody approves who clears a leak that is none."""
 
 
 class GrantError(RuntimeFaultError):
@@ -122,6 +124,12 @@ def nonce_of_package(case_id: str, package: str) -> str:
     """What the ID token of everybody who approves the release of this package (SHA-256, hex) for
     this case has as its `nonce`."""
     return nonce_of(PACKAGE, {"case_id": case_id, "package": package})
+
+
+def nonce_of_clearance(case_id: str, leak: str, reason: str) -> str:
+    """What the ID token of somebody who clears this leak (its hash) of a package, for this reason,
+    has as its `nonce`."""
+    return nonce_of(CLEARANCE, {"case_id": case_id, "leak": leak, "reason": reason})
 
 
 class Disclosures:

@@ -76,8 +76,9 @@ class BuiltPackage(Model):
     """A package, from its building on. `sha256` (hex) and `size` are those of its bytes; that hash
     is what others approve. `built_from`: the version of the case that the person who built it had
     seen. `partial`: not everything was collected yet. `records`, `withheld`: how many records it
-    has, and how many items are withheld in them. `build`: under which id its pieces are sealed;
-    `None` for one that was sealed as a whole, under its hash."""
+    has, and how many items are withheld in them. `cleared`: how many leaks were found in it that
+    somebody had cleared. `build`: under which id its pieces are sealed; `None` for one that was
+    sealed as a whole, under its hash."""
 
     sha256: str
     size: int
@@ -87,6 +88,7 @@ class BuiltPackage(Model):
     partial: bool
     records: int
     withheld: int
+    cleared: int = 0
     build: str | None = None
     approvals: tuple[PackageApproval, ...] = ()
     released_by: str | None = None
@@ -100,6 +102,12 @@ class BuiltPackage(Model):
         return f"{PACKAGE}/package/{self.sha256}"
 
     @property
+    def counts(self) -> dict[str, int]:
+        """What the steps about it say."""
+        cleared = {"cleared": self.cleared} if self.cleared else {}
+        return {"records": self.records, "withheld": self.withheld, **cleared}
+
+    @property
     def acts(self) -> Iterable[datetime]:
         """When somebody did something about it."""
         yield self.built_at
@@ -109,7 +117,8 @@ class BuiltPackage(Model):
 
     def needed(self, releasers: Sequence[str], exemption_releasers: Sequence[str]) -> list[str]:
         """The roles in which somebody must approve it."""
-        roles = [*releasers, *(exemption_releasers if self.withheld else ())]
+        asserted = self.withheld or self.cleared
+        roles = [*releasers, *(exemption_releasers if asserted else ())]
         return list(dict.fromkeys(roles))
 
     def missing(self, needed: Collection[str]) -> tuple[str, ...]:
@@ -126,12 +135,30 @@ class BuiltPackage(Model):
         return replaced(self, released_by=by, released_at=at)
 
 
+class PinnedProof(Model):
+    """The audit log's proof of the case's entries, as it goes into every build of the same records
+    with the same decisions. `of`: the SHA-256 (hex) of these; `sha256`, `size`: of the proof.
+    `pinned_from`: the version of the case that it was pinned in."""
+
+    of: str
+    sha256: str
+    size: int
+    pinned_from: int
+
+    @property
+    def sealed_name(self) -> str:
+        """What binds its ciphertext to it; the key binds the case."""
+        return f"{PACKAGE}/proof/{self.sha256}"
+
+
 class CasePackages(Model):
     """All that was collected and packaged for a case. `parts`: one for each record, by its id.
-    `packages`: oldest first; only the newest can be approved and released."""
+    `packages`: oldest first; only the newest can be approved and released. `proof`: what is pinned
+    for the newest build."""
 
     parts: tuple[CollectedPart, ...] = ()
     packages: tuple[BuiltPackage, ...] = ()
+    proof: PinnedProof | None = None
 
     def part(self, record_id: str) -> CollectedPart | None:
         """What was collected of this record."""
@@ -161,13 +188,14 @@ class CasePackages(Model):
     @property
     def objects(self) -> int:
         """How many sealed objects there are at least."""
-        return len(self.parts) + len(self.packages) + sum(each.files for each in self.parts)
+        files = sum(each.files for each in self.parts)
+        return len(self.parts) + files + len(self.packages) + (self.proof is not None)
 
     @property
     def size(self) -> int:
         """The bytes of these, before they were sealed."""
-        parts = sum(each.size + each.files_size for each in self.parts)
-        return parts + sum(each.size for each in self.packages)
+        kept = (*self.parts, *self.packages, *((self.proof,) if self.proof else ()))
+        return sum(each.size for each in kept) + sum(each.files_size for each in self.parts)
 
     @property
     def acts(self) -> Iterable[datetime]:
@@ -199,6 +227,19 @@ class CasePackages(Model):
         """A copy without what was collected and has not gone out."""
         kept = tuple(each for each in self.parts if each.released_in is not None)
         return replaced(self, parts=kept)
+
+    def proved_by(self, proof: PinnedProof) -> "CasePackages":
+        """A copy in which this proof is pinned."""
+        return replaced(self, proof=proof)
+
+    def seen(self, version: int, now: int) -> int:
+        """The version of the case that somebody has seen who has seen this one. A pinned proof is
+        no change for whoever builds from before it.
+
+        :param now: the version that the case has.
+        """
+        pinned = self.proof is not None and self.proof.pinned_from == version
+        return now if pinned and now == version + 1 else version
 
     def with_package(self, package: BuiltPackage) -> "CasePackages":
         """A copy with this package as the newest."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from direct311.retention.case_file.charges import CaseCharges
+from direct311.retention.case_file.clearances import CaseClearances
 from direct311.retention.case_file.deliveries import CaseDeliveries
 from direct311.retention.case_file.denials import CaseDenials
 from direct311.retention.case_file.legal import EXIGENT_REQUEST, LegalProcess
@@ -287,10 +288,10 @@ class CaseFile(RecordState):
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
     do. `charges`: what it costs. `denials`: what of it was denied. `packages`: what was collected
-    and packaged. `deliveries`: what of it was encrypted to its recipient, and who got it. `legal`:
-    by which instrument law enforcement asked, and what became of it.
-    `steps`: what was done since steps are kept, for the timeline. `reopening`: somebody opens it
-    again, and the inventory may not know yet.
+    and packaged. `clearances`: what stopped a package, and what of it was cleared. `deliveries`:
+    what of it was encrypted to its recipient, and who got it. `legal`: by which instrument law
+    enforcement asked, and what became of it. `steps`: what was done since steps are kept, for the
+    timeline. `reopening`: somebody opens it again, and the inventory may not know yet.
     """
 
     kind: CaseKind | None = None
@@ -321,6 +322,7 @@ class CaseFile(RecordState):
     searches: SearchLog = SearchLog()
     packages: CasePackages = CasePackages()
     deliveries: CaseDeliveries = CaseDeliveries()
+    clearances: CaseClearances = CaseClearances()
 
     @property
     def exists(self) -> bool:
@@ -621,6 +623,10 @@ class CaseFile(RecordState):
         """A copy with these deliveries."""
         return replaced(self, deliveries=deliveries)
 
+    def clearing(self, clearances: CaseClearances) -> "CaseFile":
+        """A copy with these leaks and clearances."""
+        return replaced(self, clearances=clearances)
+
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
         return replaced(self, unfiled=False)
@@ -741,6 +747,7 @@ class KindRules(Model, extra="forbid"):
     released_by: tuple[str, ...] = ()
     exigent_releasers: tuple[str, ...] = ()
     exigent_released_by: tuple[str, ...] = ()
+    clearers: tuple[str, ...] = ()
 
     def of_process(self, legal: LegalProcess | None) -> "KindRules":
         """A copy for a case with this legal process: others approve and release what cannot wait
@@ -771,7 +778,8 @@ class CaseRules(Model, extra="forbid"):
     """The kinds of cases, each once. `hold_days`: for how many days after the written request
     nobody releases the records that were asked for. `bounds_business_days`: how many business days
     a case may go without bounds. `notice_business_days`: how many the county has after a notice
-    that somebody will sue. `places`, `criteria`, `work`: the codes of the search log."""
+    that somebody will sue. `places`, `criteria`, `work`: the codes of the search log.
+    `clear_reasons`: for which reasons a leak is cleared."""
 
     cases: str
     version: str
@@ -784,6 +792,7 @@ class CaseRules(Model, extra="forbid"):
     places: tuple[Code, ...]
     criteria: tuple[Code, ...]
     work: tuple[Code, ...]
+    clear_reasons: tuple[Code, ...] = ()
     kinds: tuple[KindRules, ...]
 
     def of(self, kind: CaseKind) -> KindRules:
@@ -838,6 +847,15 @@ class CaseRules(Model, extra="forbid"):
                 for role in (*(each.released_by or each.desks), *each.exigent_released_by)
             )
         )
+
+    @property
+    def clearers(self) -> tuple[str, ...]:
+        """Every role that clears leaks of some kind of case."""
+        return tuple(dict.fromkeys(role for each in self.kinds for role in each.clearers))
+
+    def cleared_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
+        """The kinds whose leaks one of these roles clears."""
+        return tuple(each.kind for each in self.kinds if {*each.clearers} & {*roles})
 
     def granted_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
         """The kinds whose grants one of these roles prepares or approves."""
@@ -896,6 +914,7 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
             "released_by",
             "exigent_releasers",
             "exigent_released_by",
+            "clearers",
         ):
             for role in getattr(each, field):
                 if role not in people:

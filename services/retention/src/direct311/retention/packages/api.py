@@ -92,7 +92,8 @@ class PackageView(Model):
     """A package. `sha256`: of its bytes, which is what others approve; fetch it and compute the
     hash on your own machine. `nonce` follows from the case and that hash. `missing`: the roles in
     which somebody must still approve it. `state`: `replaced` if something was collected or built
-    after it. `withheld`: how many items are withheld in it."""
+    after it. `withheld`: how many items are withheld in it. `cleared`: how many leaks that were
+    found in it were cleared."""
 
     sha256: str
     size: int
@@ -100,6 +101,7 @@ class PackageView(Model):
     partial: bool
     records: int
     withheld: int
+    cleared: int = 0
     built_by: str
     built_at: Instant
     nonce: str
@@ -274,6 +276,7 @@ def _view(shown: ShownPackage) -> PackageView:
         partial=package.partial,
         records=package.records,
         withheld=package.withheld,
+        cleared=package.cleared,
         built_by=package.built_by,
         built_at=package.built_at,
         nonce=shown.nonce,

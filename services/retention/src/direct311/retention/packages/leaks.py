@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, BinaryIO, Final
 
 import pikepdf
@@ -59,6 +60,8 @@ _TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv")
 _COLUMN: Final = "record_id"
 _OTHERS: Final = "data/media/"
 """Where the files of residents lie."""
+BUNDLE: Final = "proofs/bundle.json"
+"""The log's proof of the case's entries."""
 _PAYLOAD: Final = "data/"
 """What lies here is the records' own. The rows of the exemption log name records too, but have the
 names of staff in them."""
@@ -79,13 +82,15 @@ class FoundLeak:
     """A place that stops the package. `entry`: its number among the package's entries, from 1, and
     its name, unless something was found in the name itself. `record_id` and `kind`: of the value
     that is there; `None` and `not_extractable` where the entry could not be searched. `places`: how
-    often. The value is never here."""
+    often. `content`: the SHA-256 (hex) of the entry's name and bytes; `None` if it does not unpack.
+    The value is never here."""
 
     number: int
     entry: str | None
     record_id: str | None
     kind: str
     places: int
+    content: str | None = None
 
 
 NOT_EXTRACTABLE: Final = "not_extractable"
@@ -122,15 +127,32 @@ def leaks_in(
                     found(number, entry.name, record_id, kind)
         except NotExtractableError:
             found(number, entry.name, None, NOT_EXTRACTABLE)
+    contents = {number: _hash_of(entries[number - 1]) for number in {each[0] for each in counts}}
     return tuple(
         sorted(
             (
-                FoundLeak(number, None if number in named else name, record_id, kind, places)
+                FoundLeak(
+                    number,
+                    None if number in named else name,
+                    record_id,
+                    kind,
+                    places,
+                    contents[number],
+                )
                 for (number, name, record_id, kind), places in counts.items()
             ),
             key=lambda leak: (leak.number, leak.kind, leak.record_id or "", leak.entry or ""),
         )
     )
+
+
+def _hash_of(entry: "_Entry") -> str | None:
+    """The SHA-256 (hex) of an entry's name and bytes; `None` if it does not unpack."""
+    try:
+        content = entry.content()
+    except NotExtractableError:
+        return None
+    return sha256(entry.name.encode() + b"\0" + content).hexdigest()
 
 
 def extracted(name: str, content: bytes) -> Iterator[Extracted]:
@@ -168,6 +190,8 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
             yield Extracted(name, _with_words_apart(entry.name), record_id)
             for piece in extracted_here(entry.name, entry.content(), depth + 1):
                 yield Extracted(name, piece.text, piece.record_id or record_id)
+    elif name == BUNDLE:
+        yield Extracted(name, _events(_decoded(content)))
     elif lower.endswith(".json"):
         pieces = _json(_decoded(content), record_id, by_record=name.startswith(_PAYLOAD))
         yield from (Extracted(name, *piece) for piece in pieces)
@@ -305,6 +329,18 @@ def _json(text: str, record_id: str | None, *, by_record: bool) -> Iterator[tupl
     except RecursionError:
         raise NotExtractableError("nested too deep") from None
     yield from (("\n".join(strings), whose) for whose, strings in own.items())
+
+
+def _events(text: str) -> str:
+    """What can be read in a bundle: its events. The rest is hashes, signatures and ciphertexts, and
+    each key in it opens the event that stands beside it."""
+    own: dict[str | None, list[str]] = {}
+    try:
+        shown = [each["event"] for each in json.loads(text)["receipts"]]
+        _strings(shown, None, own, by_record=False)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NotExtractableError("not a bundle") from None
+    return "\n".join(own.get(None, []))
 
 
 def _strings(

@@ -103,13 +103,17 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A place of a package with something that was withheld, or that cannot be searched: the number
-    of its entry from 1, the entry's name unless that is the place, and a kind of value. The value
-    is never here."""
+    """What of a package has something that was withheld, or cannot be searched: the number of its
+    entry from 1, the entry's name unless that is the place, a kind of value, the record that
+    withholds it, and in how many places. `content`: the SHA-256 (hex) of the entry's name and
+    bytes; `None` if it does not unpack. The value is never here."""
 
     number: int
     entry: str | None
     kind: str
+    record_id: str | None
+    places: int
+    content: str | None
 
 
 class Withheld(Protocol):
@@ -117,12 +121,31 @@ class Withheld(Protocol):
     under a key that is made for one package and dropped."""
 
     async def leaks(
-        self, package: BinaryIO, case_id: str, record_ids: Sequence[str], authorization: str
+        self,
+        package: BinaryIO,
+        case_id: str,
+        record_ids: Sequence[str],
+        released: Mapping[str, str],
+        authorization: str,
     ) -> Sequence[Leak]:
         """Where the package has something that is withheld of these records. It is read in a
         thread, here and there.
 
-        :raises RefusedError: the owner does not answer, or does not accept the person's token.
+        :param released: records that went out before, each with the hash of the decisions by which
+            it was rendered; what these withheld is looked for too.
+        :raises RefusedError: the owner does not answer, or does not accept the person's token, or
+            no grant in force names a record that went out before.
+        """
+        ...
+
+
+class Proofs(Protocol):
+    """The audit log's proof of a case's own entries."""
+
+    async def bundle(self, case_id: str) -> bytes:
+        """A bundle (`direct311-bundle-v1`) of the entries that the case's events have now.
+
+        :raises RefusedError: audit does not answer.
         """
         ...
 

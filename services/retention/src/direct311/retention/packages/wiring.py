@@ -14,11 +14,14 @@ from direct311.retention.packages.adapters.letter_file import load_release_lette
 from direct311.retention.packages.adapters.notary import NoteSigner
 from direct311.retention.packages.adapters.owners import PeerOwners
 from direct311.retention.packages.adapters.papers import PdfPapers
+from direct311.retention.packages.adapters.proofs import PeerProofs
 from direct311.retention.packages.adapters.withheld import PeerWithheld
 from direct311.retention.packages.api import public_router, router
 from direct311.retention.packages.handlers.building import Building
 from direct311.retention.packages.handlers.collecting import Collecting
 from direct311.retention.packages.handlers.file_collecting import FileCollecting
+from direct311.retention.packages.handlers.leak_check import LeakCheck
+from direct311.retention.packages.handlers.proving import Proving
 from direct311.retention.packages.handlers.releasing import Releasing
 from direct311.retention.packages.ports import TokenCases
 from direct311.retention.settings import RetentionSettings
@@ -43,12 +46,13 @@ def wire(
 ) -> PackagesPart:
     """:raises DataFileError: the file of the letter is invalid.
     :raises ApprovalError: the principals file names a service as the client for approvals.
-    :raises NoAddressError: the address of intake, routing or media is not set.
+    :raises NoAddressError: the address of intake, routing, media or audit is not set.
     """
     records = HeldRecords(holds)
     intake = resources.peer("intake", settings.address_of("intake"), gives_way=True)
     owners = PeerOwners(intake, resources.peer("routing", settings.address_of("routing")))
     files = PeerFiles(resources.peer("media", settings.address_of("media")))
+    audit = resources.peer("audit", settings.address_of("audit"))
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
     approvals = Approvals.from_file(settings.principals_file, settings.issuer_url)
@@ -56,7 +60,15 @@ def wire(
     return PackagesPart(
         router(
             Collecting(work, records, owners, FileCollecting(files, sealed), sealed),
-            Building(work, records, sealed, papers, notary, PeerWithheld(intake)),
+            Building(
+                work,
+                records,
+                sealed,
+                papers,
+                notary,
+                LeakCheck(work, PeerWithheld(intake)),
+                Proving(work, PeerProofs(audit), sealed),
+            ),
             releasing,
             work.rules,
             caller_of,

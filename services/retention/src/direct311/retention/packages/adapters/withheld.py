@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 from direct311.redaction.leaks import KEY_BYTES, Fingerprint
@@ -40,20 +40,32 @@ class PeerWithheld:
         self._intake = intake
 
     async def leaks(
-        self, package: BinaryIO, case_id: str, record_ids: Sequence[str], authorization: str
+        self,
+        package: BinaryIO,
+        case_id: str,
+        record_ids: Sequence[str],
+        released: Mapping[str, str],
+        authorization: str,
     ) -> Sequence[Leak]:
         key = secrets.token_bytes(KEY_BYTES)
         fingerprints: list[Fingerprint] = []
         for start in range(0, len(record_ids), AT_A_TIME):
-            some = record_ids[start : start + AT_A_TIME]
-            fingerprints += await self._fingerprints(case_id, some, key, authorization)
+            asked = {"record_ids": list(record_ids[start : start + AT_A_TIME])}
+            fingerprints += await self._fingerprints(case_id, asked, key, authorization)
+        before = [{"record_id": each, "decisions": released[each]} for each in sorted(released)]
+        for start in range(0, len(before), AT_A_TIME):
+            then = {"released": before[start : start + AT_A_TIME]}
+            fingerprints += await self._fingerprints(case_id, then, key, authorization)
         found = await asyncio.to_thread(leaks_in, package, key, fingerprints)
-        return [Leak(each.number, each.entry, each.kind) for each in found]
+        return [
+            Leak(each.number, each.entry, each.kind, each.record_id, each.places, each.content)
+            for each in found
+        ]
 
     async def _fingerprints(
-        self, case_id: str, record_ids: Sequence[str], key: bytes, authorization: str
+        self, case_id: str, asked: Mapping[str, object], key: bytes, authorization: str
     ) -> list[Fingerprint]:
-        question = {"key": base64.b64encode(key).decode(), "record_ids": list(record_ids)}
+        question = {"key": base64.b64encode(key).decode(), **asked}
         path = f"/internal/cases/{case_id}/leaks"
         try:
             answer: Any = await self._intake.post(
@@ -76,6 +88,12 @@ class PeerWithheld:
             if error.status == 401:
                 raise RefusedError(
                     "unauthenticated", "The owner does not accept the token."
+                ) from None
+            if error.status == 403 and "released" in asked:
+                raise RefusedError(
+                    "no_grant",
+                    "No grant in force names you and every record that went out with the earlier"
+                    " parts. This part is searched for what they withheld.",
                 ) from None
             if error.status in (403, 404, 409):
                 raise RefusedError(

@@ -22,6 +22,7 @@ NOTE_FORM: Final = "direct311-package-v1"
 """The first line of the note that retention signs."""
 TAG_MANIFEST: Final = "tagmanifest-sha256.txt"
 NOTE: Final = "tagmanifest.note"
+PROOFS: Final = "proofs/bundle.json"
 LOG_COLUMNS: Final = (
     "record_id",
     "item",
@@ -41,7 +42,8 @@ _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 class PackageContent:
     """All that a package is made of. `parts`: its records. `letter`, `exemption_log_pdf`: its
     papers, as PDF. `last_decided_on`: the day of the last decision. `sign`: makes retention's
-    signed note of a text."""
+    signed note of a text. `proofs`: the audit log's proof of the case's entries, as it was
+    pinned."""
 
     case_id: str
     organization: str
@@ -52,6 +54,7 @@ class PackageContent:
     search_log: Sequence[Mapping[str, Any]]
     fees: Mapping[str, Any]
     sign: Callable[[str], str]
+    proofs: bytes | None = None
 
 
 def package(content: PackageContent) -> Iterator[bytes | CollectedFile]:
@@ -74,6 +77,7 @@ def package(content: PackageContent) -> Iterator[bytes | CollectedFile]:
         "exemption-log.pdf": content.exemption_log_pdf,
         "search-log.json": canonical(list(content.search_log)),
         "fees.json": canonical(dict(content.fees)),
+        **({PROOFS: content.proofs} if content.proofs is not None else {}),
         "manifest-sha256.txt": _manifest(payload),
     }
     tag_manifest = _manifest(tags)

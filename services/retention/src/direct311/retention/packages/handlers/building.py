@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, Final, cast
@@ -31,12 +31,13 @@ from direct311.retention.packages.domain.letter import LetterFacts
 from direct311.retention.packages.domain.parts import RecordPart
 from direct311.retention.packages.domain.zip_form import LARGEST, MOST_ENTRIES, TooLargeError
 from direct311.retention.packages.handlers.collecting import with_counts
+from direct311.retention.packages.handlers.leak_check import LeakCheck
+from direct311.retention.packages.handlers.proving import Proving
 from direct311.retention.packages.handlers.seen import at_desk, package_reader, unlocked
 from direct311.retention.packages.ports import (
     IdentifiedRecords,
     Notary,
     Papers,
-    Withheld,
 )
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError, TransientError
@@ -46,8 +47,6 @@ from direct311.runtime.vault.pieces import PieceWriter
 from direct311.runtime.vault.vault import DataKey, VaultError
 
 OPERATION: Final = "POST /v1/cases/{case_id}/packages"
-NAMED: Final = 10
-"""How many places of leaks an answer names."""
 
 
 class Building:
@@ -60,14 +59,16 @@ class Building:
         sealed: SealedDocuments,
         papers: Papers,
         notary: Notary,
-        withheld: Withheld,
+        check_leaks: LeakCheck,
+        proving: Proving,
     ) -> None:
         self._work = work
         self._records = records
         self._sealed = sealed
         self._papers = papers
         self._notary = notary
-        self._withheld = withheld
+        self._check_leaks = check_leaks
+        self._proving = proving
 
     async def __call__(
         self,
@@ -96,7 +97,9 @@ class Building:
         newest = state.packages.newest
         if newest is not None and (newest.built_by, newest.built_from) == (caller.sub, version):
             return state
-        self._check(state, version)
+        # What pinned a proof and was then killed is no change that the caller must have seen.
+        current = state.packages.seen(version, state.version)
+        self._check(state, current)
         pending = state.packages.pending
         remaining = state.packages.remaining(await self._records.of_case(case_id))
         if not pending:
@@ -106,6 +109,7 @@ class Building:
                 "not_collected", "Some records are not collected. Collect them, or release a part."
             )
         ciphertexts = [await self._ciphertext(case_id, each) for each in pending]
+        proof = await self._proving.found(state, pending)
         build = self._work.ids.new()
         try:
             async with unlocked(self._work, caller, state, "view", OPERATION, rules.desks) as key:
@@ -113,11 +117,17 @@ class Building:
                     _opened(key, part, sealed)
                     for part, sealed in zip(pending, ciphertexts, strict=True)
                 ]
-                content = self._content(state, pending, parts, partial=bool(remaining))
+                proofs, current = await self._proving.pinned(key, case_id, current, proof)
+                content = self._content(state, pending, parts, proofs, partial=bool(remaining))
                 written = await self._written(key, case_id, build_name(build), content)
                 reader = package_reader(self._sealed, key, case_id, build_name(build), written.size)
-                await self._check_leaks(
-                    cast("BinaryIO", reader.file()), case_id, pending, authorization
+                checked = await self._check_leaks(
+                    cast("BinaryIO", reader.file()), state, pending, authorization
+                )
+            if checked.stopping:
+                preparers = [each.collected_by for each in pending]
+                raise await self._check_leaks.stop(
+                    caller, case_id, current, checked.stopping, preparers
                 )
         except Exception:
             await self._dropped(case_id, build)
@@ -132,21 +142,22 @@ class Building:
             records=len(pending),
             withheld=sum(each.withheld for each in pending),
             build=build,
+            cleared=checked.cleared,
         )
 
-        async def decide(current: CaseFile) -> Changed:
-            self._check(current, version)
-            same = current.packages.newest
-            decided = course_of(current.kind).decided
-            if same is not None and same.sha256 == built.sha256 and current.state != decided:
+        decided = course_of(state.kind).decided
+
+        async def decide(after: CaseFile) -> Changed:
+            self._check(after, current)
+            same = after.packages.newest
+            if same is not None and same.sha256 == built.sha256 and after.state != decided:
                 # Nothing has changed, so what was approved stays approved.
                 return None
-            after = current
             for each in (decided, "packaged"):
                 after = after if after.state == each else after.entering(each)
             after = after.packaging(after.packages.with_package(built))
             step = after.recorded(rules, step="packaged", actor=caller.sub, at=built.built_at)
-            counts = {**step.counts, "records": built.records, "withheld": built.withheld}
+            counts = {**step.counts, **built.counts}
             return Change(after, (Outgoing(with_counts(step, counts, {"package": built.sha256})),))
 
         try:
@@ -204,29 +215,6 @@ class Building:
         with contextlib.suppress(TransientError):
             await self._sealed.remove(case_id, f"{build_name(build)}/")
 
-    async def _check_leaks(
-        self,
-        package: BinaryIO,
-        case_id: str,
-        pending: Sequence[CollectedPart],
-        authorization: str,
-    ) -> None:
-        """:raises RefusedError: something that was withheld is in the package, or a part of it
-        cannot be searched."""
-        withholding = [each.record_id for each in pending if each.withheld]
-        if not withholding:
-            return
-        leaks = await self._withheld.leaks(package, case_id, withholding, authorization)
-        if leaks:
-            places = "; ".join(
-                f"{each.entry or f'entry {each.number}'} ({each.kind})" for each in leaks[:NAMED]
-            )
-            raise RefusedError(
-                "leak",
-                f"Something that is withheld elsewhere is in the package, in {len(leaks)} places:"
-                f" {places}. Withhold it there too, and collect again.",
-            )
-
     def _check(self, state: CaseFile, version: int) -> None:
         check_open(state)
         check_version(state, version)
@@ -247,6 +235,7 @@ class Building:
         state: CaseFile,
         pending: tuple[CollectedPart, ...],
         parts: list[RecordPart],
+        proofs: bytes,
         *,
         partial: bool,
     ) -> PackageContent:
@@ -274,6 +263,7 @@ class Building:
             exemption_log_pdf=self._papers.exemption_log(state.record_id, rows),
             search_log=search_log(state),
             fees=fees(state),
+            proofs=proofs,
             sign=self._notary.sign,
         )
 

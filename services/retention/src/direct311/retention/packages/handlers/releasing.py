@@ -230,7 +230,7 @@ def _told(after: CaseFile, out: BuiltPackage, rules: KindRules) -> ev.Disclosure
         kind=rules.kind,
         exemption=after.exemption(rules, out.released_at),
         package=out.sha256,
-        counts={"records": out.records, "withheld": out.withheld},
+        counts=out.counts,
         recipient=course_of(rules.kind).recipient,
         released_by=out.released_by,
         approvals=tuple(each.approval for each in out.approvals),

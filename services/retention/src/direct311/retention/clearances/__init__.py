@@ -1,0 +1,1 @@
+"""What stops a package, and what of it counsel clears with a reason."""

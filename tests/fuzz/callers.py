@@ -26,6 +26,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/protections", "custodian"),
         (r"/internal/persons/group", "svc-audit"),
         (r"/internal/work-notes", "svc-routing"),
+        (r"/v1/breach-notices", "counsel"),
         (r"/v1/cases|/internal/cases", "custodian"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
@@ -53,6 +54,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/oral-disclosures", "emergency"),
         (r"/v1/referrals", "inspector"),
         (r"/v1/exemption-log", "records_officer"),
+        (r"/v1/breach-letters", "counsel"),
         (r"", "custodian"),
     ),
     "audit": (

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from direct311.cli import (
     approvals,
+    case_breach,
     case_delivery,
     case_exemptions,
     case_fees,
@@ -68,6 +69,7 @@ def register(
     case_preservation.register(app, run, console)
     case_exemptions.register(app, run, console, errors)
     case_delivery.register(app, run, console)
+    case_breach.register(app, run, console, errors)
 
     @app.command("open")
     def open_case(

@@ -34,6 +34,8 @@ class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. An
     empty value counts as not set. `access_file`, `exemptions_file`: the county's own access rules
     and exemptions, which two of the people in `approvers_file` must have approved.
+    `breach_letter_file`: the county's own words for notices after a breach of security; intake and
+    retention use them.
 
     `hosts`: the host names that clients may use for the service, separated by spaces; if empty, any
     name. `proxies`: networks of the proxies in front of it; only their `X-Forwarded-For` is
@@ -86,6 +88,7 @@ class ServiceSettings(BaseSettings):
     principals_file: Path
     access_file: Path | None = None
     exemptions_file: Path | None = None
+    breach_letter_file: Path | None = None
     approvers_file: Path | None = None
 
     database_log_kept: Duration = timedelta(days=7)

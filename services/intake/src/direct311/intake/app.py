@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from direct311.intake import sealing as sealed
+from direct311.intake.breach_notices import wiring as breach_notice_wiring
 from direct311.intake.case_messages import wiring as case_messages_wiring
 from direct311.intake.catalogue import wiring as catalogue_wiring
 from direct311.intake.catalogue.wiring import CatalogueData
@@ -345,4 +346,5 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         ),
         rendering_router(intake.reviewing.render, who),
         leaks_router(leaks_wiring.wire(intake.reviewing.withheld), who),
+        breach_notice_wiring.wire(settings, resources, intake.sealing, intake.lifecycle, who),
     ]

@@ -173,6 +173,13 @@ class PendingMail(Model):
         return replaced(self, tries=self.tries + 1)
 
 
+class BreachNoticeSent(Model):
+    """The reporter was told of a breach by e-mail. `notice_id`: which breach."""
+
+    notice_id: str
+    at: Instant
+
+
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
@@ -239,6 +246,7 @@ class ServiceRequest(RecordState):
     notifications: Notifications | None = None
     mail: PendingMail | None = None
     mail_after: Instant | None = None
+    breach_notices: tuple[BreachNoticeSent, ...] = ()
 
     def opens_again(self, at: datetime, window: timedelta) -> bool:
         """Whether the answer to a retry may contain the link that opens the request: within
@@ -456,6 +464,10 @@ class ServiceRequest(RecordState):
     def mail_followed(self, mail_id: str, *, at: datetime) -> "ServiceRequest":
         """A copy with newer news in the waiting message, if there is one."""
         return replaced(self, mail=self.mail and self.mail.followed(mail_id, at))
+
+    def told_of_breach(self, sent: BreachNoticeSent) -> "ServiceRequest":
+        """A copy that remembers that its reporter was told of a breach."""
+        return replaced(self, breach_notices=(*self.breach_notices, sent))
 
     def mail_settled(self) -> "ServiceRequest":
         """A copy without a waiting message."""

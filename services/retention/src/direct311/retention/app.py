@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from direct311.retention.breach_letters import wiring as breach_letters
 from direct311.retention.cases import wiring as cases
 from direct311.retention.cases.adapters import MongoCases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
@@ -27,6 +28,7 @@ from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.legal_process import wiring as legal_process
 from direct311.retention.packages import wiring as packages
 from direct311.retention.preservation import wiring as preservation
+from direct311.retention.recalls import wiring as recalls
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
 from direct311.retention.scoping import wiring as scoping
@@ -185,6 +187,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(logged)
     app.include_router(delivered.router)
     app.include_router(delivered.gateway_router, max_body_size=LARGEST_BODY)
+    app.include_router(breach_letters.wire(settings, caller))
+    app.include_router(recalls.wire(desk.work, caller))
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

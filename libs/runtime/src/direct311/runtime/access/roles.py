@@ -34,6 +34,7 @@ class RolesFile(Model, extra="forbid"):
     request_counts: Roles
     app_counts: Roles
     case_searches: Roles
+    breach_notices: Roles
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:

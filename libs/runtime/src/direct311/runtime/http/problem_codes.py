@@ -169,6 +169,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "proposed": ProblemCode(409, "It has already been proposed."),
         "quota": ProblemCode(429, "The client's quota is used up."),
         "rate": ProblemCode(429, "Too many codes were requested."),
+        "recalled": ProblemCode(410, "The package went out wrongly, and was recalled."),
         "receipt": ProblemCode(422, "This is not the form of a cashier's receipt number."),
         "receipt_used": ProblemCode(409, "The receipt was recorded with another amount."),
         "received_at": ProblemCode(422, "It cannot have been received then."),
@@ -179,6 +180,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "search_code": ProblemCode(422, "The list for the search log has no such code."),
         "secrecy_ended": ProblemCode(409, "The secrecy of the case has ended, for good."),
         "subject": ProblemCode(422, "For this instrument nothing like this is verified."),
+        "unconfirmed_letter": ProblemCode(
+            409, "Counsel has not confirmed the words of the notice; use the county's own file."
+        ),
         "unlisted": ProblemCode(422, "There is no such code in the county's list."),
         "unverified_instrument": ProblemCode(
             409, "Nobody has verified the instrument and the officer."

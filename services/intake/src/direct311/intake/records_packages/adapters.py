@@ -17,6 +17,7 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "unknown_case": "No case has this token.",
     "not_released": "No such package was released for this request.",
     "not_readable": "The package no longer exists.",
+    "recalled": "The county has recalled this package. Please delete what you downloaded.",
 }
 
 

@@ -91,6 +91,8 @@ class BuiltPackage(Model):
     cleared: int = 0
     build: str | None = None
     approvals: tuple[PackageApproval, ...] = ()
+    recalled_by: str | None = None
+    recalled_at: Instant | None = None
     released_by: str | None = None
     released_at: Instant | None = None
 
@@ -112,6 +114,8 @@ class BuiltPackage(Model):
         """When somebody did something about it."""
         yield self.built_at
         yield from (each.approval.approved_at for each in self.approvals)
+        if self.recalled_at is not None:
+            yield self.recalled_at
         if self.released_at is not None:
             yield self.released_at
 
@@ -120,6 +124,10 @@ class BuiltPackage(Model):
         asserted = self.withheld or self.cleared
         roles = [*releasers, *(exemption_releasers if asserted else ())]
         return list(dict.fromkeys(roles))
+
+    def recalled(self, by: str, at: datetime) -> "BuiltPackage":
+        """A copy that the county takes back."""
+        return replaced(self, recalled_by=by, recalled_at=at)
 
     def missing(self, needed: Collection[str]) -> tuple[str, ...]:
         """The roles, of those needed, in which nobody has approved it yet."""
@@ -208,6 +216,17 @@ class CasePackages(Model):
         """The package with this hash; if there are two, the newer one."""
         found = (each for each in reversed(self.packages) if each.sha256 == sha256)
         return next(found, None)
+
+    def recalled(self, package: BuiltPackage) -> "CasePackages":
+        """A copy in which this package is recalled. Its records count as not collected."""
+        packages = tuple(
+            package
+            if (each.sha256, each.released_at) == (package.sha256, package.released_at)
+            else each
+            for each in self.packages
+        )
+        parts = tuple(each for each in self.parts if each.released_in != package.sha256)
+        return replaced(self, packages=packages, parts=parts)
 
     def remaining(self, record_ids: Iterable[str]) -> tuple[str, ...]:
         """Those of these records that were not collected."""

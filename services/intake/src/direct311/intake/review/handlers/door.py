@@ -26,6 +26,7 @@ _APART = {
     "version", "seen", "lifecycle", "holds", "order_id", "sealed", "indexes", "index_versions",
     "index_readings", "home_unread_at", "registry_version", "mail", "mail_after", "notifications",
     "idempotency", "fingerprint", "retry_opens", "marks", "marked_at",
+    "breach_notices",
 }  # fmt: skip
 """What changes in a request without changing anything that a review shows or depends on. A new
 field counts as a change until it is named here."""

@@ -33,7 +33,7 @@ class PdfPapers:
     """Implements `Papers`."""
 
     def __init__(self, words: ReleaseLetter) -> None:
-        _register()
+        register_font()
         self._words = words
         self._title = ParagraphStyle(
             "title", fontName=FONT, fontSize=14, leading=18, spaceAfter=10, alignment=TA_LEFT
@@ -99,6 +99,7 @@ class PdfPapers:
 
 
 @cache
-def _register() -> None:
+def register_font() -> None:
+    """Make `FONT` known to reportlab."""
     font = files("direct311.retention") / "data" / "DejaVuSans-subset.ttf"
     registerFont(TTFont(FONT, io.BytesIO(font.read_bytes())))

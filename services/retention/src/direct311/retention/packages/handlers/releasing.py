@@ -196,6 +196,8 @@ class Releasing:
         wanted = len(released) if number is None else number
         if not 1 <= wanted <= len(released):
             raise RefusedError("not_released", "No such package was released.")
+        if released[wanted - 1].recalled_at is not None:
+            raise RefusedError("recalled", "The county has recalled this package.")
         package = released[wanted - 1]
         operation = "POST /internal/cases/package"
         access = replace(

@@ -1,0 +1,1 @@
+"""The letters after a breach of security, as PDF."""

@@ -1,0 +1,1 @@
+"""Recalling a package that went out wrongly."""

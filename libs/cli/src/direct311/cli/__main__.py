@@ -14,7 +14,6 @@ import typer
 from direct311.cli import audit as auditing
 from direct311.cli import cases as disclosing
 from direct311.cli import clients, rules
-from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
@@ -320,6 +319,8 @@ def list_letters(service: Service) -> None:
         table = columns(
             "topic", "partition", "offset", "kind", "reason", whole=("topic", "partition", "offset")
         )
+        from direct311.cli import deadletters as letters
+
         async for letter in letters.read(session.stack, service):
             table.add_row(
                 letter.topic, str(letter.partition), str(letter.offset), letter.kind, letter.reason
@@ -334,6 +335,8 @@ def replay_letters(service: Service) -> None:
     """Give the messages to the service again, from where they are."""
 
     async def work(session: Session) -> None:
+        from direct311.cli import deadletters as letters
+
         count = await letters.replay(session.stack, service)
         console.print(f"{count} messages sent to {service} again")
 

@@ -7,12 +7,17 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from direct311.cli.fresh_sign_in import SignInError, sign_in_again
 from direct311.cli.stack import Session
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 
 SERVICE = "retention"
+
+
+async def sign_in_again(*given: Any, **named: Any) -> Any:
+    """As `fresh_sign_in.sign_in_again`, which takes as long to load as a whole command: it is
+    loaded when somebody approves, not whenever the command starts."""
+    from direct311.cli import fresh_sign_in
+
+    return await fresh_sign_in.sign_in_again(*given, **named)
 
 
 async def approve(
@@ -33,6 +38,10 @@ async def approve(
     :param page: shows the address of the provider's page; `None` opens the page here.
     :param told: what to print of the answer, in place of what is still missing.
     """
+    from direct311.cli.fresh_sign_in import SignInError
+    from direct311.runtime.access.fresh_sign_in import Approvals
+    from direct311.runtime.access.identity import Issuer
+
     known = session.stack
     try:
         done = await sign_in_again(

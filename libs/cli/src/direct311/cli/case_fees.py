@@ -11,7 +11,6 @@ from rich.console import Console
 from direct311.cli import approvals
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
-from direct311.runtime.access.fresh_sign_in import nonce_of
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
@@ -177,6 +176,9 @@ def register(app: typer.Typer, run: Run, console: Console, errors: Console, page
             content, text = shown["denial"], told["statement"]
             console.print(_denial_table(content))
             console.print(text, highlight=False, markup=False)
+            # As in `approvals`: no other command waits for it to load.
+            from direct311.runtime.access.fresh_sign_in import nonce_of
+
             nonce = nonce_of(DENIAL, content)
             same = sha256(text.encode()).hexdigest() == content["statement"]
             if nonce != shown["nonce"] or not same:

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from direct311.cli import approvals
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
-from direct311.runtime.access.disclosures import nonce_of_package
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
@@ -161,6 +160,9 @@ def register(
         wanted = sha256(file.read_bytes()).hexdigest()
 
         async def work(session: Session) -> None:
+            # As in `approvals`: no other command waits for it to load.
+            from direct311.runtime.access.disclosures import nonce_of_package
+
             console.print(f"case {case}\npackage {wanted}", highlight=False)
             await approvals.approve(
                 session,

@@ -28,7 +28,6 @@ from direct311.cli import (
 )
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
-from direct311.runtime.access.disclosures import nonce_of_grant
 from direct311.schemas import events as ev
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
@@ -201,7 +200,7 @@ def register(
             shown = _one(await _grants(session, case, role, name), grant)
             granted = ev.DisclosureGrant.model_validate(shown["grant"])
             console.print(_table(granted))
-            nonce = nonce_of_grant(granted)
+            nonce = _nonce(granted)
             if nonce != shown["nonce"]:
                 errors.print("What is shown is not what would be approved.", style="red")
                 raise typer.Exit(1)
@@ -256,6 +255,13 @@ def _searches(given: Sequence[str]) -> list[dict[str, object]]:
             raise typer.BadParameter("kind=number, such as person=3", param_hint="--search")
         searches.append({"kind": kind, "number": int(number)})
     return searches
+
+
+def _nonce(grant: ev.DisclosureGrant) -> str:
+    # As in `approvals`: no other command waits for it to load.
+    from direct311.runtime.access.disclosures import nonce_of_grant
+
+    return nonce_of_grant(grant)
 
 
 def _table(grant: ev.DisclosureGrant) -> Any:

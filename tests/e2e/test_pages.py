@@ -15,8 +15,12 @@ from tests.support.stacks import stack_of_its_own
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for what a page shows as already done."""
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+"""Seconds before a command is asked again. Each time starts a program, and takes from the stack the
+processor time that it needs to get there."""
 
 _LOOKS = re.compile(
     r"(?!.* -(?:d|F|X|T|-data\S*|-request) )curl "
@@ -76,8 +80,10 @@ def _wrong(page: str, command: Command, looks: Sequence[Command], shell: PageShe
     those before it that only look."""
     deadline = time.monotonic() + PATIENCE
     printed = _typed(page, command, shell)
+    pause = FIRST_PAUSE
     while (wrong := _compared(page, command, printed)) and looks and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_PAUSE)
         for each in looks:
             printed = _typed(page, each, shell)
     return wrong

@@ -292,9 +292,11 @@ async def test_a_custodian_enters_lists_and_ends_by_the_command(county: County) 
     assert "ends at" in await says("end", protection_id, *words)
 
     async def over() -> bool:
-        return bool(json.loads(await says("show", protection_id))["keep_until"])
+        path = f"/v1/protections/{protection_id}"
+        return bool((await county.get("intake", path, "custodian", "carla"))["keep_until"])
 
     await until(over, "the protection has ended")
+    assert json.loads(await says("show", protection_id))["keep_until"]
     assert "PR-9" not in await says("list")
     assert "PR-9" in await says("list", "--all")
     proposed = json.loads(await says("dispose", protection_id))

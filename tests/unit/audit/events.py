@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import cast
 
@@ -26,6 +27,7 @@ HELD = {"intake": ("phone",), "media": ("media_original",), "audit": ("audit_ent
 """A field that each service holds."""
 
 
+@cache
 def private_key(name: str) -> Ed25519PrivateKey:
     """The same key for the same name in every run."""
     return Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())
@@ -33,7 +35,12 @@ def private_key(name: str) -> Ed25519PrivateKey:
 
 def producers() -> list[EventKey]:
     """The keys of the services that sign here."""
-    return [
+    return list(_producers())
+
+
+@cache
+def _producers() -> tuple[EventKey, ...]:
+    return tuple(
         EventKey(
             f"{service}-1",
             service,
@@ -42,7 +49,7 @@ def producers() -> list[EventKey]:
             START + timedelta(days=300),
         )
         for service in ("intake", "media", "geo", "routing", "retention", "audit")
-    ]
+    )
 
 
 def principals_document() -> dict[str, object]:

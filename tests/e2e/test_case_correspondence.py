@@ -1,6 +1,5 @@
 """An anonymous requester and a custodian: question, answer, scope, search, closing, reopening."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +11,7 @@ from uuid_utils import compat
 from deploy.local.stack import Stack
 from tests.protection.traces import trace
 from tests.support.canaries import Canary, Search
-from tests.support.county import County, Document, entering, until
+from tests.support.county import County, Document
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
@@ -263,34 +262,3 @@ async def withdrawn_afterwards(county: County) -> AsyncIterator[None]:
         if case["state"] != "closed":
             path = f"/v1/cases/{case['case_id']}/close"
             await county.post("retention", path, {"outcome": "withdrawn"}, "custodian", "carla")
-
-
-# ---------------------------------------------------------------- with temporary harm
-
-
-async def test_while_the_log_is_away_nothing_is_written_or_read(disposable: Stack) -> None:
-    async with entering(disposable) as county:
-        requester = await asked(county)
-        custodian = Custodian(county, requester.case_id)
-        await custodian.done("POST", "/messages", {"text": QUESTION, "asks": True})
-        disposable.stop("kafka")
-        try:
-            answers = await asyncio.gather(
-                requester.ask("GET", "messages"),
-                requester.ask("POST", "messages", {"text": ANSWER}),
-                custodian.ask("GET", "/messages"),
-                custodian.ask("GET", "/scope"),
-            )
-            assert [each.status_code for each in answers] == [503, 503, 503, 404]
-            assert not any("Thistle" in each.text for each in answers)
-        finally:
-            disposable.start("kafka")
-            disposable.wait_ready("kafka")
-
-        async def answered() -> bool:
-            return (await requester.ask("POST", "messages", {"text": ANSWER})).status_code == 201
-
-        await until(answered, "the log can be written again")
-        read = await custodian.done("GET", "/messages")
-        assert [each["text"] for each in read["messages"]][:2] == [QUESTION, ANSWER]
-        await custodian.done("POST", "/close", {"outcome": "withdrawn"})

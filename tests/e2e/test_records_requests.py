@@ -1,7 +1,6 @@
 """Somebody asks for public records without saying who they are: from the gateway to the desk."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,9 +8,7 @@ import httpx
 import pytest
 from uuid_utils import compat
 
-from deploy.local.stack import Stack
-from tests.support.copies import Copy
-from tests.support.county import County, entering, until
+from tests.support.county import County
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
@@ -129,73 +126,3 @@ async def test_nobody_else_may_hand_requests_to_the_desk(county: County) -> None
     headers = await county.service_headers("svc-media", "retention")
     answer = await county.http.post(url, json=body, headers=headers)
     assert answer.status_code == 403
-
-
-# ---------------------------------------------------------------- with temporary harm
-
-
-@pytest.fixture
-async def harmed(disposable: Stack) -> AsyncIterator[County]:
-    async with entering(disposable) as county:
-        yield county
-
-
-async def test_while_the_desk_is_away_nothing_is_kept_and_afterwards_all_goes_on(
-    harmed: County, disposable: Stack
-) -> None:
-    sent = (await ask(harmed)).json()
-    disposable.stop("retention")
-    try:
-        answer = await ask(harmed, {"request": "Canary-While-Away", "contact": CONTACT})
-        assert answer.status_code == 503
-        assert answer.json()["type"].endswith(":case_desk_unavailable")
-        assert int(answer.headers["Retry-After"]) > 0
-        assert "anary" not in answer.text
-        assert (await state(harmed, sent["token"])).status_code == 503
-        with harmed.database() as database:
-            intake = database["intake"]
-            for name in intake.list_collection_names():
-                assert "Canary-While-Away" not in repr(list(intake[name].find()))
-    finally:
-        disposable.start("retention")
-        disposable.wait_ready("retention")
-    assert (await state(harmed, sent["token"])).json()["case_id"] == sent["case_id"]
-    assert (await ask(harmed)).status_code == 201
-
-
-FEW = 3
-
-
-async def test_an_address_sends_few_an_hour_over_all_copies(
-    harmed: County, disposable: Stack
-) -> None:
-    few = {"INTAKE_RECORDS_REQUESTS_PER_HOUR": str(FEW)}
-    if (left := 3600 - time.time() % 3600) < 60:
-        # The counts begin anew with the hour.
-        await asyncio.sleep(left)
-    with (
-        Copy(disposable, "intake", environ=few).running() as first,
-        Copy(disposable, "intake", environ=few).running() as second,
-    ):
-        for copy in (first, second):
-            await asyncio.to_thread(copy.wait_ready)
-        codes = [(await ask(harmed, at=first.url)).status_code for _ in range(FEW + 1)]
-        assert codes[0] == 201
-        assert codes[-1] == 429
-        refused = await ask(harmed, {"request": "Canary-Too-Often"}, at=first.url)
-        assert refused.status_code == 429
-        assert 0 < int(refused.headers["Retry-After"]) <= 3600
-        assert "anary" not in refused.text
-
-        # The second copy learns of them when it exchanges its own counts.
-        taken: list[int] = []
-
-        async def second_refuses() -> bool:
-            if taken and len(taken) < FEW:
-                # One exchange of counts lies between two calls.
-                await asyncio.sleep(2)
-            taken.append((await ask(harmed, at=second.url)).status_code)
-            return taken[-1] == 429
-
-        await until(second_refuses, "the second copy knows what the first has counted")
-        assert taken.count(201) < FEW

@@ -812,7 +812,8 @@ async def test_with_the_broker_stopped_nothing_is_read(office: Office) -> None:
         ):
             started = time.monotonic()
             answer = await office.ask(path, body=body)
-            assert time.monotonic() - started < 2.5
+            # It gives up after 1.5 s. A publisher would try for 12 s; a busy machine needs some.
+            assert time.monotonic() - started < 8
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
             assert "maria" not in answer.text

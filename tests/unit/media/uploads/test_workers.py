@@ -87,13 +87,15 @@ async def test_the_loop_goes_on_while_a_picture_is_decoded() -> None:
         await cleaner.clean(pictures.jpeg(), "")
         task = asyncio.create_task(cleaner.clean(large, ""))
         longest, turns = 0.0, 0
+        started = time.perf_counter()
         while not task.done():
             before = time.perf_counter()
             await asyncio.sleep(0)
             longest, turns = max(longest, time.perf_counter() - before), turns + 1
         assert isinstance(await task, Accepted)
         assert turns > 10
-        assert longest < 0.5
+        # Decoding on the loop would be one turn that lasts as long as all of it.
+        assert longest < max(0.5, (time.perf_counter() - started) / 2)
 
 
 async def test_a_killed_worker_is_replaced_and_the_file_tried_again() -> None:

@@ -55,7 +55,7 @@ async def test_a_fetch_that_breaks_stops_the_consumer_and_commits_nothing() -> N
         return found.consumer.stopped_because is not None
 
     handling = asyncio.create_task(found.consumer._handle(cast(KafkaMessage, batch)))
-    await until(stopped, "the consumer has stopped", seconds=5)
+    await until(stopped, "the consumer has stopped")
     found.consumer.leave()
     await handling
     assert found.consumer.stopped_because == "broken: ValueError"

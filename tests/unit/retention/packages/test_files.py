@@ -13,6 +13,7 @@ import pytest
 
 from direct311.media.uploads.domain import ACCEPTED
 from direct311.retention.packages.domain.files import ENDINGS, CollectedFile
+from direct311.retention.packages.handlers import collecting
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.package.check import verify_package
@@ -177,6 +178,28 @@ async def test_a_partial_release_has_the_files_of_its_records_once(desk: Packagi
         await desk.releasing.release(CARLA, case_id, sha)
         desk.owners.files["two"] = MadeFile(SCAN, "application/pdf")
     assert names == [["data/media/record-0000/one.jpg"], ["data/media/record-0001/two.pdf"]]
+
+
+async def test_one_call_does_not_take_as_long_as_all_files_do(
+    desk: PackagingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"record-{number:04}" for number in range(6)]
+    case_id = await desk.granted(6, ("description",))
+    for number, record_id in enumerate(ids):
+        files = {f"file-{number}": "kept"} if number % 2 else {}
+        desk.owners.records[record_id] = record(number, withheld=0, files=files)
+        desk.owners.files[f"file-{number}"] = MadeFile(SCAN)
+    await desk.grant(case_id, ids, FIELDS, tuple(desk.owners.files))
+    monkeypatch.setattr(collecting, "SECONDS", -1.0)
+    calls = await desk.collected(case_id)
+    # Those without files are not kept back by the others.
+    assert [(each.collected, each.next) for each in calls] == [
+        (4, "record-0002"),
+        (5, "record-0003"),
+        (6, None),
+    ]
+    assert all(each.not_collected == [] for each in calls)
+    assert sum("/files/" in path for path in desk.owners.paths()) == 3
 
 
 async def test_files_are_asked_for_on_behalf_of_the_worker_and_stored_sealed(

@@ -6,6 +6,7 @@ comes here.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +19,10 @@ from direct311.retention.packages.domain.case_work import is_unpaid
 from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.domain.parts import RecordPart, marks_agree
 from direct311.retention.packages.handlers.file_collecting import (
+    SECONDS,
     FileCollecting,
     Granted,
+    Later,
     NotCollected,
 )
 from direct311.retention.packages.handlers.seen import at_desk, unlocked
@@ -134,7 +137,7 @@ class Collecting:
             fresh=len(fresh),
             collected=len(identified) - len(remaining),
             remaining=len(remaining),
-            next=chosen[-1] if len(waiting) > len(chosen) else None,
+            next=_next(waiting, chosen, whole),
             not_collected=missing,
         )
 
@@ -180,16 +183,28 @@ class Collecting:
         granted: Mapping[str, Granted],
         parts: Sequence[RecordPart],
         authorization: str,
-    ) -> Sequence[RecordPart | NotCollected]:
+    ) -> Sequence[RecordPart | NotCollected | Later]:
+        until = asyncio.get_running_loop().time() + SECONDS
+        asking = (each for each in parts if self._files.asks(each, granted[each.record_id]))
+        first = next(asking, None)
         return await asyncio.gather(
             *(
-                self._files(key, state, rules.kind, each, granted[each.record_id], authorization)
+                self._files(
+                    key,
+                    state,
+                    rules.kind,
+                    each,
+                    granted[each.record_id],
+                    authorization,
+                    # Each call gets on, however slow the owner is.
+                    math.inf if each is first else until,
+                )
                 for each in parts
             )
         )
 
     def _fresh(
-        self, caller: Caller, state: CaseFile, parts: Sequence[RecordPart | NotCollected]
+        self, caller: Caller, state: CaseFile, parts: Sequence[RecordPart | NotCollected | Later]
     ) -> Sequence[tuple[CollectedPart, bytes]]:
         now = self._work.clock.now()
         collected = [
@@ -284,6 +299,19 @@ def _granted(state: CaseFile, caller: Caller, work: CaseWork) -> Mapping[str, Gr
                 before = found.get(record_id, Granted())
                 found[record_id] = before.more(each.grant.fields, each.grant.file_ids)
     return found
+
+
+def _next(
+    waiting: Sequence[str],
+    chosen: Sequence[str],
+    answers: Sequence[RecordPart | NotCollected | Later],
+) -> str | None:
+    """After which record the next call goes on."""
+    later = [each.record_id for each in answers if isinstance(each, Later)]
+    if later:
+        # The first record that has files is never left for later, so there is one before.
+        return chosen[max(0, chosen.index(min(later)) - 1)]
+    return chosen[-1] if len(waiting) > len(chosen) else None
 
 
 def _is_wanted(packages: CasePackages, record_id: str, *, again: bool) -> bool:

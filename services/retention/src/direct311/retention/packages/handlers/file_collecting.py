@@ -26,6 +26,18 @@ FILES_AT_ONCE: Final = 4
 """How many files arrive at the same time: of each, two pieces are in memory."""
 
 
+SECONDS: Final = 30.0
+"""For how long one call begins to collect the files of another record. Those that it has begun with
+are collected; the rest is for the next call, so that no call takes as long as all files do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A record that the next call asks for again."""
+
+    record_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class NotCollected:
     """A record that was not collected, and why (a code)."""
@@ -68,13 +80,16 @@ class FileCollecting:
         part: RecordPart,
         granted: Granted,
         authorization: str,
-    ) -> RecordPart | NotCollected:
+        until: float,
+    ) -> RecordPart | NotCollected | Later:
         """The record with what goes out of its files.
 
         :param key: the case's; needed only if a file has to be asked for.
+        :param until: by the event loop's clock: nothing is begun after it.
         :raises RefusedError: the owner does not accept the person's token.
         """
         found: list[CollectedFile] = []
+        begun = False
         for each in part.rendering.files:
             if each.state == "arriving":
                 return NotCollected(part.record_id, "files_arriving")
@@ -84,6 +99,9 @@ class FileCollecting:
                 file = CollectedFile(media_id=each.media_id, outcome="not_in_scope")
             else:
                 async with self._turn:
+                    if not begun and asyncio.get_running_loop().time() > until:
+                        return Later(part.record_id)
+                    begun = True
                     answer = await self._collected(key, state, kind, each, authorization)
                 if isinstance(answer, NotRendered):
                     return NotCollected(part.record_id, answer.reason)

@@ -28,7 +28,7 @@ RENDERED, SEARCHED = "/rendering", "/leaks"
 @dataclass(slots=True)
 class Work:
     """What intake did for the case meanwhile: records that it rendered, and questions for what to
-    look for in a package, of which each package needs one for a hundred records."""
+    look for in a package that it answered."""
 
     rendered: int = 0
     searched: int = 0

@@ -110,10 +110,10 @@ def beside_lines(found: Turns, seconds: int) -> Iterator[Line]:
     yield (
         "  collected and rendered meanwhile",
         work(found.work, length),
-        f"{found.work.searched} packages searched in {length} s",
+        f"{found.work.searched} questions for what to look for in packages, in {length} s",
     )
     yield (
         "  the same without a burst",
         work(found.quiet, seconds),
-        f"{found.quiet.searched} packages searched in {seconds} s",
+        f"{found.quiet.searched} questions in {seconds} s",
     )

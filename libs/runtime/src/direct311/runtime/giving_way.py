@@ -13,7 +13,7 @@ from typing import Any
 
 from direct311.runtime.peers import HttpClient, Peer, PeerTokens
 
-TIMES = 8.0
+TIMES = 12.0
 MOST_SECONDS = 1.0
 LOOK_SECONDS = 0.05
 """How long the pause after a piece is at most (as a multiple of the piece's time, and in seconds),

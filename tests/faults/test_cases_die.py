@@ -123,6 +123,7 @@ class RecordsCase(Worked):
                 return answer.json() if answer.status_code == 200 else None
 
             found = await until(shown, "the grant is in effect at intake")
+            assert "description" in found["texts"], sorted(found["texts"])
             text = str(found["texts"]["description"])
             start = text.find("The owner")
             item = {

@@ -22,6 +22,7 @@ from tests.support.record_owners import MadeFile, RecordOwners, job, record
 pytestmark = pytest.mark.anyio
 
 BEARER = "Bearer custodian:wanda"
+RECIPIENT = "requester"
 CASE = "case-1"
 
 
@@ -66,7 +67,9 @@ def served(request: pytest.FixtureRequest) -> Served:
 async def test_a_reviewed_record_comes_with_its_decisions_and_a_row_for_each_mark(
     served: Served,
 ) -> None:
-    first, again = [await served.owners.rendering(CASE, served.reviewed, BEARER) for _ in range(2)]
+    first, again = [
+        await served.owners.rendering(CASE, served.reviewed, RECIPIENT, BEARER) for _ in range(2)
+    ]
     assert not isinstance(first, NotRendered)
     assert first == again
     assert first.record_id == served.reviewed
@@ -84,7 +87,7 @@ async def test_what_cannot_go_out_now_says_why(served: Served) -> None:
         (served.ungranted, "not_granted"),
         (served.missing, "unknown_record"),
     ):
-        answer = await served.owners.rendering(CASE, record_id, BEARER)
+        answer = await served.owners.rendering(CASE, record_id, RECIPIENT, BEARER)
         assert answer == NotRendered(reason)
 
 
@@ -133,15 +136,15 @@ async def test_an_owner_that_does_not_know_the_person_answers_nothing() -> None:
     served = double()
     served.double.token_refused = True
     with pytest.raises(RefusedError) as refused:
-        await served.owners.rendering(CASE, served.reviewed, BEARER)
+        await served.owners.rendering(CASE, served.reviewed, RECIPIENT, BEARER)
     assert refused.value.code == "unauthenticated"
 
 
 async def test_answers_that_are_none_are_none() -> None:
     served = double()
     served.double.records["reviewed"] = {"version": "two"}
-    answer = await served.owners.rendering(CASE, served.reviewed, BEARER)
+    answer = await served.owners.rendering(CASE, served.reviewed, RECIPIENT, BEARER)
     assert answer == NotRendered("unavailable")
     served.double.away = True
-    answer = await served.owners.rendering(CASE, served.reviewed, BEARER)
+    answer = await served.owners.rendering(CASE, served.reviewed, RECIPIENT, BEARER)
     assert answer == NotRendered("unavailable")

@@ -92,9 +92,9 @@ class Releasing:
             made = await self.ask("POST", "/grants", order)
             return made.json() if made.status_code == 201 else None
 
-        grant = await until(prepared, "nobody changed the case in between")
-        body = {"version": 1, "id_token": await self.id_token(grant["nonce"], self.officer)}
-        approve = f"/grants/{grant['grant_id']}/approve"
+        made = await until(prepared, "nobody changed the case in between")
+        body = {"version": 1, "id_token": await self.id_token(made["nonce"], self.officer)}
+        approve = f"/grants/{made['grant_id']}/approve"
         done = await self.ask("POST", approve, body, "records_officer")
         assert done.json()["state"] == "approved", done.text
 

@@ -14,11 +14,11 @@ from multiprocessing import get_context
 
 import pytest
 
+from direct311.retention.packages.extraction import NotExtractableError
 from direct311.retention.packages.leaks import (
     LARGEST_DRAWING,
     LARGEST_STREAM,
     MOST_DEPTH,
-    NotExtractableError,
     extracted,
 )
 from tests.support import pdfs

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from direct311.media import __main__ as service
-from direct311.media import confinement
+from direct311.runtime import confinement
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's means are Linux's")
 
@@ -19,7 +19,7 @@ NOBODY = 65534
 # A process with a secret, and a child of the same user that wants to read it. Root could always.
 FAMILY = """
 import os, sys
-from direct311.media import confinement
+from direct311.runtime import confinement
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid({nobody})

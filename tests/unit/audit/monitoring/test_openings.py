@@ -1,6 +1,7 @@
 """What emergency staff opened is explained within a day, or there is an alarm."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,7 @@ async def test_another_person_another_record_and_another_day_are_other_openings(
     ],
 )
 async def test_what_is_no_opening_of_emergency_staff_is_not_waited_for(
-    change: dict[str, object],
+    change: dict[str, Any],
 ) -> None:
     watching = Watching()
     await watching.see(opened(**change))

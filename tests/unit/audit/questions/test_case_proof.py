@@ -19,8 +19,8 @@ from direct311.schemas import events as ev
 from direct311.verifier.bundle import verify_bundle
 from tests.support.audit_log import TRUST
 from tests.unit.audit.audit_under_test import whole
-from tests.unit.audit.events import START
-from tests.unit.audit.log_contract import LOG_KEYS, audit_service, producers
+from tests.unit.audit.events import START, producers
+from tests.unit.audit.log_contract import LOG_KEYS, audit_service
 from tests.unit.audit.questions.test_register import DAY, EXEMPT, PACKAGE, Registry, approval
 
 pytestmark = [pytest.mark.anyio, pytest.mark.policy("P13")]

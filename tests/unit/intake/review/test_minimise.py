@@ -1,6 +1,7 @@
 """What law enforcement gets of a record: what its instrument opens, and nothing of anybody else."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def asked(desk: ReviewDesk, **grant: object) -> ReviewDesk:
+async def asked(desk: ReviewDesk, **grant: Any) -> ReviewDesk:
     await desk.granted(
         **{
             "kind": "law_enforcement",

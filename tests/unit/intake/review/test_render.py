@@ -236,9 +236,9 @@ async def test_each_file_of_the_record_is_named_with_what_media_says_of_it(
         ev.MediaItem(media_id="u-1", state="stored"),
         ev.MediaItem(media_id="u-4", state="withdrawn", reason="protected"),
     )
-    with_files = request.supplied(uploads, at=request.updated_at).illustrated(
-        media, at=request.updated_at
-    )
+    at = request.updated_at
+    assert at is not None
+    with_files = request.supplied(uploads, at=at).illustrated(media, at=at)
     assert files_of(with_files) == [
         FileOfRecord("u-1", "kept"),
         FileOfRecord("u-2", "rejected", "damaged"),

@@ -37,7 +37,8 @@ class NoDocuments:
     """A collection without holds."""
 
     async def _nothing(self) -> AsyncIterator[dict[str, Any]]:
-        for each in ():
+        none: tuple[dict[str, Any], ...] = ()
+        for each in none:
             yield each
 
     def find(self, *_: Any) -> AsyncIterator[dict[str, Any]]:

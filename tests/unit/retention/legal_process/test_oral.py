@@ -122,7 +122,7 @@ async def test_the_desk_explains_what_somebody_else_opened_and_nobody_else_does(
     ],
 )
 async def test_what_is_in_no_list_is_refused(
-    night: Night, change: dict[str, str | None], code: str
+    night: Night, change: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(RefusedError) as refused:
         await night.said(**change)

@@ -530,7 +530,12 @@ async def test_the_same_bytes_are_computed_once_and_compared_at_every_use(office
     event_id = await accepted(office)
     principals = Counting(office.trusted)
     owner = Disclosures(
-        office.store, principals, Approvals(ISSUER, CLIENT), office.provider, office.clock
+        office.store,
+        principals,
+        Approvals(ISSUER, CLIENT),
+        office.provider,
+        office.seen,
+        office.clock,
     )
     before = [await owner.grants(CASE) for _ in range(3)]
     assert (before, principals.checks) == ([before[0]] * 3, 1)

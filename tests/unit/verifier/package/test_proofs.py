@@ -70,7 +70,7 @@ def package(proof: bytes = GOOD) -> bytes:
 
 
 def checked(content: bytes, **more: Any) -> Report:
-    given = {"trust": TRUST, "producers": KEYS} | more
+    given: dict[str, Any] = {"trust": TRUST, "producers": KEYS} | more
     return verify_package(io.BytesIO(content), [SIGNER.key], **given)
 
 

@@ -41,12 +41,13 @@ def verify_package(
     withheld = check_withheld(archive, readable)
     findings = [*bag.findings, *withheld.findings, *_pdfs(archive, readable)]
     package = archive.sha256()
-    verified, notes = _verified(archive, bag, withheld, package), []
+    verified = _verified(archive, bag, withheld, package)
+    notes: list[str] = []
     if PROOFS in archive.entries:
-        said = _proofs(archive, trust, producers, bag)
-        findings += said.findings
-        verified += () if said.findings else said.verified
-        notes += said.notes
+        proved = _proofs(archive, trust, producers, bag)
+        findings += proved.findings
+        verified += () if proved.findings else proved.verified
+        notes += proved.notes
     released = False
     for name, data in (receipts or {}).items():
         report = check_release(

@@ -202,8 +202,9 @@ class CasePackages(Model):
     @property
     def size(self) -> int:
         """The bytes of these, before they were sealed."""
-        kept = (*self.parts, *self.packages, *((self.proof,) if self.proof else ()))
-        return sum(each.size for each in kept) + sum(each.files_size for each in self.parts)
+        parts = sum(each.size + each.files_size for each in self.parts)
+        packages = sum(each.size for each in self.packages)
+        return parts + packages + (self.proof.size if self.proof else 0)
 
     @property
     def acts(self) -> Iterable[datetime]:

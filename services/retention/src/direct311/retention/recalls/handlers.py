@@ -33,9 +33,11 @@ class Recalling:
         :raises RefusedError: there is no such case for this caller, or no such package went out.
         """
         state = await self._work.processor.read(case_id)
-        if state.kind not in self._work.rules.packaged_by(caller.roles) or not state.exists:
+        if state.kind is None or not state.exists:
             raise unknown_case()
         rules = self._work.rules_of(state)
+        if not {*rules.packagers} & {*caller.roles}:
+            raise unknown_case()
 
         async def decide(current: CaseFile) -> Changed:
             package = released(current, sha256)

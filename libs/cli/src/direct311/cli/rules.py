@@ -87,7 +87,7 @@ def list_unconfirmed(
 ) -> None:
     """What counsel or a reader of the law has still to confirm in these files. Exit code 1 if there
     is anything."""
-    table = columns("file", "entry", "law", "mark", whole=("entry",))
+    table = columns("file", "entry", "law", "mark", whole=())
     for path in paths:
         try:
             marked = unconfirmed_in(path)

@@ -222,14 +222,14 @@ class _Entry:
         """:raises NotExtractableError: it does not unpack, or not to what it says."""
         if self.info.file_size > LARGEST_ENTRY:
             raise NotExtractableError("an entry is larger than it may be")
-        parts: list[bytes] = []
+        # It gives what was written without a copy, so an entry is in memory once.
+        read = io.BytesIO()
         left = self.info.file_size + 1
         try:
             with self.archive.open(self.info) as file:
                 # Piece by piece: the library copies what it has read so far at each step.
                 while left > 0 and (piece := file.read(min(left, _PIECE))):
-                    parts.append(piece)
-                    left -= len(piece)
+                    left -= read.write(piece)
         except (
             zipfile.BadZipFile,
             zlib.error,
@@ -239,7 +239,7 @@ class _Entry:
             OSError,
         ):
             raise NotExtractableError("an entry does not unpack") from None
-        content = b"".join(parts)
+        content = read.getvalue()
         if len(content) != self.info.file_size:
             raise NotExtractableError("an entry is larger than it may be")
         return content

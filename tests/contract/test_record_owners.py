@@ -21,6 +21,7 @@ from tests.support.record_owners import MadeFile, RecordOwners, job, record
 
 pytestmark = pytest.mark.anyio
 
+RECIPIENT = "requester"
 BEARER = "Bearer custodian:wanda"
 RECIPIENT = "requester"
 CASE = "case-1"

@@ -20,7 +20,7 @@ DAY = timedelta(hours=24)
 ONE = opening_case("dora", "r1", START.date())
 
 
-def opened(number: int = 1, **changes: object) -> Facts:
+def opened(number: int = 1, **changes: Any) -> Facts:
     said: dict[str, object] = {
         "event_id": f"event-{number}",
         "event": "pii.accessed",

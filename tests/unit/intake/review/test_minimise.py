@@ -1,7 +1,6 @@
 """What law enforcement gets of a record: what its instrument opens, and nothing of anybody else."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -32,15 +31,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def asked(desk: ReviewDesk, **grant: Any) -> ReviewDesk:
+async def asked(desk: ReviewDesk) -> ReviewDesk:
     await desk.granted(
-        **{
-            "kind": "law_enforcement",
-            "fields": FIELDS,
-            "workers": ("lars", "kurt"),
-            "prepared_by": "lars",
-            **grant,
-        }
+        kind="law_enforcement", fields=FIELDS, workers=("lars", "kurt"), prepared_by="lars"
     )
     await desk.request(PLAIN)
     return desk

@@ -30,7 +30,7 @@ class DeliveryCodeOrder(Model, extra="forbid"):
 class DeliveryReceipt(DeliveryCodeOrder):
     """`receipt`: your own code for what you received, such as a property receipt."""
 
-    receipt: Code
+    receipt: Annotated[Code, Field(examples=["SPD-1187"])]
 
 
 class DeliveryReceived(Model):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response
 from fastapi.responses import StreamingResponse
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id, only_intake
 from direct311.retention.case_file.deliveries import Delivery
@@ -13,6 +13,7 @@ from direct311.retention.deliveries.handlers.downloads import Downloads
 from direct311.retention.deliveries.handlers.encrypting import Encrypting
 from direct311.retention.deliveries.handlers.receipts import Receipts
 from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Instant, Model
 from direct311.schemas.model import Code
@@ -30,12 +31,6 @@ class DeliveryOrder(Model, extra="forbid"):
 
     key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     passphrase: Annotated[bool, Field(strict=True)] = False
-
-    @model_validator(mode="after")
-    def _one(self) -> "DeliveryOrder":
-        if (self.key is None) is not self.passphrase:
-            raise ValueError("say a key, or that it is a passphrase")
-        return self
 
 
 class DeliveryView(Model):
@@ -73,7 +68,7 @@ class CodeOrder(Model, extra="forbid"):
 class CodeReceipt(CodeOrder):
     """`receipt`: the recipient's own code for it, such as a property receipt."""
 
-    receipt: Code
+    receipt: Annotated[Code, Field(examples=["SPD-1187"])]
 
 
 class ReceivedView(Model):
@@ -109,6 +104,10 @@ def router(
         """Encrypt a package to its recipient, before somebody else releases it. The same key again
         changes nothing; every call for a passphrase makes a new one."""
         require(caller, *desks)
+        if (body.key is None) is not body.passphrase:
+            raise RefusedError(
+                "recipient_key", "Say a key, or that it is a passphrase.", field="key"
+            )
         response.headers["Cache-Control"] = "no-store"
         made = await encrypting(caller, case_id, sha256, body.key)
         return _view(made.delivery, made.passphrase)

@@ -22,7 +22,6 @@ from direct311.runtime.parameters import GivenDay
 from direct311.schemas import Model, RecordId
 
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-NoticeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 class ReachedOrder(Model, extra="forbid"):
@@ -37,7 +36,7 @@ class BreachNoticeOrder(Model, extra="forbid"):
     """`notice_id`: which breach, such as the `access_event` of the question about its scope; always
     the same for the same breach. `began_on`, `ended_on`: the days of the breach."""
 
-    notice_id: NoticeId
+    notice_id: RecordId
     began_on: GivenDay
     ended_on: GivenDay
     records: Annotated[tuple[ReachedOrder, ...], Field(min_length=1, max_length=MOST_RECORDS)]

@@ -20,7 +20,6 @@ from direct311.schemas import Model, RecordId
 
 PDF: Final[dict[str, Any]] = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-NoticeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Number = Annotated[int, Field(ge=0, le=100_000_000)]
 
 
@@ -43,11 +42,19 @@ class AuthorityOrder(Model, extra="forbid"):
     told_by: GivenDay
 
 
-class BreachLetterOrder(Model, extra="forbid"):
+EXAMPLE: Final[dict[str, Any]] = {
+    "notice_id": "01a2132a-2291-7252-8390-4252b249ac68",
+    "began_on": "2026-11-20",
+    "ended_on": "2026-11-22",
+    "records": [{"record_id": "01a21327-f20a-7126-b99b-64b5df2b06f3", "fields": ["email"]}],
+}
+
+
+class BreachLetterOrder(Model, extra="forbid", json_schema_extra={"examples": [EXAMPLE]}):
     """Either `records`, each with its own letter to a person, or `authority`. `notice_id`: which
     breach, such as the `access_event` of the question about its scope."""
 
-    notice_id: NoticeId
+    notice_id: RecordId
     began_on: GivenDay
     ended_on: GivenDay
     records: Annotated[tuple[LetterRecordOrder, ...], Field(max_length=MOST_LETTERS)] = ()

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id
 from direct311.retention.cases.domain import CaseRules, CaseState
@@ -18,7 +19,7 @@ Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the pack
 class RecallOrder(Model, extra="forbid"):
     """`reason`: a code, such as `wrong_record`."""
 
-    reason: Code
+    reason: Annotated[Code, Field(examples=["wrong_record"])]
 
 
 class RecalledView(Model):

@@ -105,13 +105,19 @@ def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     return sorted(items, key=place)
 
 
+LONGEST = 5
+"""So many files of a part are named at the end, with what they took."""
+
+
 class OnePart:
-    """A pytest plugin that collects one part, and reports nothing about the others."""
+    """A pytest plugin that collects one part, reports nothing about the others, and says which of
+    its files took longest."""
 
     def __init__(self, part: Part, config: pytest.Config) -> None:
         self._part = part
         self._config = config
         self._mine: set[str] = set()
+        self._seconds: dict[str, float] = {}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         return None if self._part in parts_in(collection_path) else True
@@ -127,6 +133,17 @@ class OnePart:
 
     def _takes(self, node: pytest.Item | pytest.Collector) -> bool:
         return not isinstance(node, pytest.Item) or part_of(node) == self._part
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test's set-up counts too: the first that takes a stack starts it."""
+        file = report.nodeid.partition("::")[0]
+        self._seconds[file] = self._seconds.get(file, 0.0) + report.duration
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section(f"{self._part}: longest files")
+        longest = sorted(self._seconds, key=lambda file: -self._seconds[file])
+        for file in longest[:LONGEST]:
+            terminalreporter.write_line(f"{self._seconds[file]:6.0f} s  {file}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None]:

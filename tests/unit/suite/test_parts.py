@@ -131,6 +131,22 @@ def test_the_parts_together_are_the_suite(request: pytest.FixtureRequest, tmp_pa
     assert sorted(taken, key=id) == sorted(items, key=id)
 
 
+def test_a_part_names_its_longest_files() -> None:
+    plugin = OnePart("units", cast(pytest.Config, SimpleNamespace()))
+    for nodeid, when, duration in (
+        ("unit/a.py::test_a", "setup", 60.0),
+        ("unit/a.py::test_a", "call", 1.0),
+        *((f"unit/{number}.py::test_it", "call", float(number)) for number in range(9)),
+    ):
+        report = SimpleNamespace(nodeid=nodeid, when=when, duration=duration)
+        plugin.pytest_runtest_logreport(cast(pytest.TestReport, report))
+    said: list[str] = []
+    reporter = SimpleNamespace(section=said.append, write_line=said.append)
+    plugin.pytest_terminal_summary(cast(pytest.TerminalReporter, reporter))
+    assert said[:3] == ["units: longest files", "    61 s  unit/a.py", "     8 s  unit/8.py"]
+    assert len(said) == 6
+
+
 def test_a_part_leaves_what_the_others_wrote_of_failures(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Inventory, holds, sets and certificates are kept the same way in memory and in the database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from direct311.retention.certificates.adapters import MongoCertificates
 from direct311.retention.certificates.domain import Certificate, Content
 from direct311.retention.certificates.ports import Certificates
 from direct311.retention.holds.adapters import MongoHolds
-from direct311.retention.holds.domain import Hold, HoldQuery
+from direct311.retention.holds.domain import Hold, HoldQuery, ProvisionalHold
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.adapters import MongoInventory
 from direct311.retention.inventory.ports import Inventory
@@ -26,6 +27,7 @@ from direct311.runtime.process import AggregateStore
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Collection, Database, MongoRecords
 from direct311.schemas import events as ev
+from tests.support.county import until
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import SetClock
 from tests.support.service_under_test import ServiceUnderTest
@@ -345,6 +347,35 @@ async def test_a_hold_is_kept_once_and_replaced_only_in_its_version(stores: Stor
 
 async def test_the_fence_only_rises(stores: Stores) -> None:
     assert [await stores.holds.raise_fence() for _ in range(3)] == [1, 2, 3]
+
+
+async def test_whoever_orders_after_others_raised_the_fence_reads_nothing_anew(
+    servers: Stack,
+) -> None:
+    class Counted(NoCases):
+        reads = 0
+
+        async def standing(self) -> Sequence[ProvisionalHold]:
+            self.reads += 1
+            return await super().standing()
+
+    async with opened(servers) as database:
+        service, cases = ServiceUnderTest("retention"), Counted()
+        store = outbox_of(service, database["holds"])
+        holds = MongoHolds(store, database, cases, service.clock)
+        await holds.prepare()
+        values = [await holds.raise_fence() for _ in range(5)]
+
+        async def known() -> bool:
+            return cases.reads > 0
+
+        await until(known, "what stands is read soon")
+        # The raises came together, or nearly.
+        await asyncio.sleep(4 * MongoHolds.SOON_SECONDS)
+        reads = cases.reads
+        assert reads < len(values)
+        assert (await holds.standing_now()).fence == values[-1]
+        assert cases.reads == reads
 
 
 async def test_what_stands_is_known_with_the_value_of_the_fence(stores: Stores) -> None:

@@ -35,6 +35,10 @@ class LeakHit(Model):
     kind: str
     places: int
 
+    def identified(self, leak_id: str) -> "LeakHit":
+        """A copy with this id."""
+        return replaced(self, leak_id=leak_id)
+
 
 def leak_id(case_id: str, hit: LeakHit, content: str | None, decisions: str | None) -> str:
     """SHA-256 (hex) of what makes a hit the same in the next build: the entry's own name and bytes,
@@ -58,6 +62,10 @@ class StoppedBuild(Model):
     leaks: int
     prepared_by: tuple[str, ...]
     stopped_at: Instant
+
+    def prepared_also_by(self, people: Iterable[str]) -> "StoppedBuild":
+        """A copy that these people prepared too."""
+        return replaced(self, prepared_by=tuple(dict.fromkeys((*people, *self.prepared_by))))
 
 
 class Clearance(Model):
@@ -99,8 +107,7 @@ class CaseClearances(Model):
         """A copy in which this build was stopped. Whoever prepared an earlier one that was stopped
         has prepared this one too."""
         before = self.stopped.prepared_by if self.stopped else ()
-        people = tuple(dict.fromkeys((*before, *build.prepared_by)))
-        return replaced(self, stopped=replaced(build, prepared_by=people))
+        return replaced(self, stopped=build.prepared_also_by(before))
 
     def with_clearance(self, clearance: Clearance) -> "CaseClearances":
         """A copy with one more."""

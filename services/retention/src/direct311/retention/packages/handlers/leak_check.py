@@ -129,4 +129,4 @@ def _hit(case_id: str, leak: Leak, decisions: str | None) -> LeakHit:
         kind=leak.kind,
         places=leak.places,
     )
-    return hit.model_copy(update={"leak_id": leak_id(case_id, hit, leak.content, decisions)})
+    return hit.identified(leak_id(case_id, hit, leak.content, decisions))

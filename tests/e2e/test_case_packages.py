@@ -65,9 +65,9 @@ class Releasing:
         url = f"{self.url}{self.path}{path}"
         return await self.county.http.request(method, url, json=body, headers=headers)
 
-    async def opened(self, record_ids: list[str], **grant: list[str]) -> None:
-        """A request from the gateway, its records, and a grant for them. `grant`: what else it
-        has."""
+    async def opened(self, record_ids: list[str], **more: list[str]) -> None:
+        """A request from the gateway, its records, and a grant for them. `more`: what else the
+        grant has."""
         gateway = self.county.known.services["intake"]
         sent = await self.county.http.post(gateway + PUBLIC, json={"request": WORDS})
         assert sent.status_code == 201, sent.text
@@ -87,7 +87,7 @@ class Releasing:
                 "fields": ["description", "job_history"],
                 "workers": [self.custodian],
                 "valid_until": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
-                **grant,
+                **more,
             }
             made = await self.ask("POST", "/grants", order)
             return made.json() if made.status_code == 201 else None

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
-from direct311.media import __main__ as service
+from direct311.media import __main__ as media
+from direct311.retention import __main__ as retention
 from direct311.runtime import confinement
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's means are Linux's")
@@ -61,7 +63,12 @@ def test_a_child_cannot_read_the_environment_of_who_closed_itself() -> None:
     assert family("confinement.close_to_others()") == "refused"
 
 
-def test_the_service_closes_itself_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("service", "first"), [(media, "MediaSettings"), (retention, "RetentionSettings")]
+)
+def test_the_service_closes_itself_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, service: ModuleType, first: str
+) -> None:
     done: list[str] = []
 
     def noting(name: str) -> Callable[[], None]:
@@ -73,7 +80,7 @@ def test_the_service_closes_itself_before_anything_else(monkeypatch: pytest.Monk
         return note
 
     monkeypatch.setattr(service, "close_to_others", noting("closed"))
-    monkeypatch.setattr(service, "MediaSettings", noting("settings"))
+    monkeypatch.setattr(service, first, noting("settings"))
     with pytest.raises(KeyboardInterrupt):
         service.main()
     assert done == ["closed", "settings"]

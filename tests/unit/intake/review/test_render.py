@@ -236,9 +236,8 @@ async def test_each_file_of_the_record_is_named_with_what_media_says_of_it(
         ev.MediaItem(media_id="u-1", state="stored"),
         ev.MediaItem(media_id="u-4", state="withdrawn", reason="protected"),
     )
-    at = request.updated_at
-    assert at is not None
-    with_files = request.supplied(uploads, at=at).illustrated(media, at=at)
+    now = desk.intake.clock.now()
+    with_files = request.supplied(uploads, at=now).illustrated(media, at=now)
     assert files_of(with_files) == [
         FileOfRecord("u-1", "kept"),
         FileOfRecord("u-2", "rejected", "damaged"),

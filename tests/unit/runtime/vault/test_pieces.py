@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import BinaryIO, cast
 
@@ -101,3 +102,13 @@ async def test_a_zip_in_pieces_is_read_here_and_there_from_a_thread() -> None:
     assert await asyncio.to_thread(around) == (whole[-3:], whole[998:1002], b"", 4)
     with pytest.raises(ValueError, match="before"):
         file.seek(-1)
+
+
+async def test_files_that_are_read_in_all_threads_at_once_do_not_wait_for_each_other() -> None:
+    store, content = Store(), os.urandom(5_432)
+    await store.written(content)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(2))
+    reading = [asyncio.to_thread(store.reader(len(content)).file().read) for _ in range(4)]
+    found = await asyncio.wait_for(asyncio.gather(*reading), 20)
+    assert found == [content] * 4

@@ -97,15 +97,14 @@ class PieceReader:
         self.size = size
         self.count = pieces_in(size, piece)
 
-    async def open(self, number: int) -> bytes:
-        """One piece; the first one is 1."""
-        return await self.opened(number, await self._get(piece_name(self._name, number)))
+    async def sealed(self, number: int) -> bytes:
+        """The ciphertext of one piece; the first one is 1."""
+        return await self._get(piece_name(self._name, number))
 
-    async def opened(self, number: int, sealed: bytes) -> bytes:
-        """One piece, whose ciphertext was fetched before."""
+    def opened(self, number: int, sealed: bytes) -> bytes:
+        """One piece, from its ciphertext. This takes milliseconds: call it in a thread."""
         last = number == self.count
-        bound = _bound(self._name, number, last=last)
-        plain = await asyncio.to_thread(self._key.open, bound, sealed)
+        plain = self._key.open(_bound(self._name, number, last=last), sealed)
         if len(plain) != (self.size - (number - 1) * self._piece if last else self._piece):
             raise VaultError("a sealed piece has another size")
         return plain
@@ -114,10 +113,9 @@ class PieceReader:
         """The content from its beginning. `first`: the ciphertext of the first piece, if it was
         fetched before."""
         for number in range(1, self.count + 1):
-            if number == 1 and first is not None:
-                yield await self.opened(1, first)
-            else:
-                yield await self.open(number)
+            known = first if number == 1 else None
+            sealed = await self.sealed(number) if known is None else known
+            yield await asyncio.to_thread(self.opened, number, sealed)
 
     def file(self) -> "PieceFile":
         """The content as a file, for code in a thread that reads here and there. To be called in
@@ -175,8 +173,10 @@ class PieceFile(io.RawIOBase):
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
-        asked = asyncio.run_coroutine_threadsafe(self._reader.open(number), self._loop)
-        found = asked.result()
+        # Opened in this thread: if the event loop needed another one of the same few threads for
+        # it, files that are read at the same time could wait for each other.
+        asked = asyncio.run_coroutine_threadsafe(self._reader.sealed(number), self._loop)
+        found = self._reader.opened(number, asked.result())
         self._kept[number] = found
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

@@ -89,8 +89,9 @@ def test_it_asks_for_a_year_and_shows_each_kind() -> None:
     assert ["outcomes", "denied: 1", "", ""] in rows
     assert ["median days", "4.5", "", ""] in rows
     assert ["items withheld", "7", "0", "0"] in rows
-    assert ["none followed", "1"] in rows
-    assert ["persons at most", "19"] in rows
+    assert ["exigent_request", "none followed", "1"] in rows
+    assert ["exigent_request", "persons at most", "19"] in rows
+    assert not [row for row in rows if row[1] == "objected to"]
     assert "this question is event event-1" in screen
 
 

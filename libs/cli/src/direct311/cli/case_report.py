@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from direct311.cli.audit import As, Reference, Role
 from direct311.cli.screen import columns
@@ -68,12 +67,13 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         run(work)
 
 
-def _instruments(lines: Sequence[Mapping[str, Any]]) -> Table:
-    """Cases of law enforcement: a column for each instrument, each name in full."""
-    names = [line["instrument"] for line in lines]
-    table = columns("law enforcement by", *names, whole=())
-    for what, of in _BY_INSTRUMENT:
-        table.add_row(what, *(of(line) for line in lines))
+def _instruments(lines: Sequence[Mapping[str, Any]]) -> Any:
+    """Cases of law enforcement by instrument; what has no case has no line."""
+    table = columns("law enforcement by", "what", "number", whole=())
+    for line in lines:
+        for what, of in _BY_INSTRUMENT:
+            if (number := of(line)) not in ("", "0"):
+                table.add_row(line["instrument"], what, number)
     return table
 
 

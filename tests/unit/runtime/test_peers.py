@@ -1,10 +1,15 @@
 """Calls to others: an answer that is not as it should be is an `HttpError`, and nothing else."""
 
+import contextlib
 import gzip
+import socket
+import struct
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import httpx
 import pytest
+import uvloop
 
 from direct311.runtime.peers import HttpClient, HttpError
 
@@ -130,3 +135,47 @@ async def test_an_answer_in_pieces_is_closed_by_leaving_it_and_a_refusal_is_not_
         await received(answering(httpx.Response(409, stream=body)))
     assert (raised.value.status, raised.value.problem, body.closed) == (409, None, True)
     assert body.sent < 100
+
+
+def test_who_drops_a_connection_at_once_gave_no_answer() -> None:
+    """A process that is killed while it accepts: seen with the event loop of the services alone,
+    and then about once in a hundred connections."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+        def drop() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    connection.close()
+
+        async def ask() -> None:
+            http = HttpClient()
+            for _ in range(600):
+                with pytest.raises(HttpError):
+                    await http.get_json(url)
+            await http.close()
+
+        dropping = threading.Thread(target=drop, daemon=True)
+        dropping.start()
+        uvloop.run(ask())
+        server.shutdown(socket.SHUT_RDWR)
+        dropping.join(5)
+
+
+async def test_a_library_that_stumbles_over_a_lost_socket_gave_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def lost(*_: object) -> httpx.Response:
+        raise AttributeError("'NoneType' object has no attribute 'getpeername'")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", lost)
+    http = HttpClient()
+    with pytest.raises(HttpError) as raised:
+        await http.get_json("http://127.0.0.1:9/")
+    assert (raised.value.status, raised.value.unsure) == (None, False)
+    await http.close()

@@ -60,6 +60,18 @@ class Streamed:
         return f"{type(self).__name__}()"
 
 
+class _Connections(httpx.AsyncHTTPTransport):
+    """Connections that the other side may drop the moment they are there, as a process does that
+    is killed: the library then asks a socket that is gone for its address."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except AttributeError:
+            # Before anything of the call was sent.
+            raise httpx.ConnectError("dropped at once", request=request) from None
+
+
 class HttpClient:
     """A pool of connections with time limits."""
 
@@ -70,12 +82,13 @@ class HttpClient:
         ca_file: Path | None = None,
     ) -> None:
         """`ca_file`: the authorities to trust (PEM) instead of the well-known ones."""
-        self._client = httpx.AsyncClient(
-            timeout=timeout,
-            transport=transport,
-            trust_env=False,
+        usual = _Connections(
             verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+            trust_env=False,
+        )
+        self._client = httpx.AsyncClient(
+            timeout=timeout, transport=transport or usual, trust_env=False
         )
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ with counts that add up, and what may be opened opens all the same.
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -453,6 +454,9 @@ async def test_a_stranger_with_one_link_writes_neither_log_nor_anothers_list(
     }
     for service, path in places.items():
         url = county.known.services[service] + path
+        if (left := 60 - time.time() % 60) < 20:
+            # The counts begin anew with the minute.
+            await asyncio.sleep(left)
         answers = [(await county.http.get(url, headers=link)).status_code for _ in range(MANY)]
         assert answers[0] == 403
         assert answers.count(429) >= 20 - 1, answers

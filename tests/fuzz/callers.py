@@ -54,7 +54,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/oral-disclosures", "emergency"),
         (r"/v1/referrals", "inspector"),
         (r"/v1/exemption-log", "records_officer"),
-        (r"/v1/breach-letters", "counsel"),
+        (r"/v1/breach-letters|/clearance$", "counsel"),
         (r"", "custodian"),
     ),
     "audit": (
@@ -62,6 +62,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/internal/keys", "admin"),
         (r"/internal/key-fetches", "svc-audit"),
         (r"/internal/subject", "svc-intake"),
+        (r"/internal/cases", "svc-retention"),
         (r"/v1/holds|/v1/cases/.*/entries", "custodian"),
         (r"/v1/subject", LINK),
         (r"", "auditor"),

@@ -7,11 +7,13 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 import pikepdf
 import pytest
 
 from direct311.redaction.leaks import WithheldValue, fingerprints
+from direct311.retention.packages import leaks
 from direct311.retention.packages.leaks import FoundLeak, extracted, leaks_in
 from tests.support.leaks import MARK, MadeRecord, made_records, planted
 
@@ -288,3 +290,22 @@ def test_a_long_text_in_a_table_is_searched() -> None:
     csv.field_size_limit(131_072)
     (hit,) = found(zipped_of({"data/records.csv": long}), NAME)
     assert (hit.record_id, hit.kind) == ("r-1", "name")
+
+
+def test_a_found_entry_has_the_hash_of_its_bytes_unless_it_does_not_unpack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def contents(package: bytes) -> list[str | None]:
+        return [each.content for each in found(package, NAME)]
+
+    (broken,) = contents(zipped_of({"a.csv": 'a,"b'}))
+    assert broken == sha256(b'a.csv\0a,"b').hexdigest()
+    assert contents(zipped_of({"b.csv": 'a,"b'})) != [broken]
+    # Somebody can clear a file that is too large to search, by its hash.
+    monkeypatch.setattr(leaks, "LARGEST_ENTRY", 100)
+    large = b"x" * 5_000_000
+    assert contents(zipped_of({"a.txt": large})) == [sha256(b"a.txt\0" + large).hexdigest()]
+    package = bytearray(zipped_of({"a.txt": os.urandom(64).hex()}))
+    package[50] ^= 1
+    assert contents(bytes(package)) == [None]
+    assert contents(b"no zip") == [None]

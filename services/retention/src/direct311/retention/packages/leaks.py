@@ -94,6 +94,14 @@ class FoundLeak:
 
 
 NOT_EXTRACTABLE: Final = "not_extractable"
+_DOES_NOT_UNPACK: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
 
 
 def leaks_in(
@@ -147,12 +155,17 @@ def leaks_in(
 
 
 def _hash_of(entry: "_Entry") -> str | None:
-    """The SHA-256 (hex) of an entry's name and bytes; `None` if it does not unpack."""
+    """The SHA-256 (hex) of an entry's name and bytes, however long; `None` if it does not
+    unpack."""
+    digest, size = sha256(entry.name.encode() + b"\0"), 0
     try:
-        content = entry.content()
-    except NotExtractableError:
+        with entry.archive.open(entry.info) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+    except _DOES_NOT_UNPACK:
         return None
-    return sha256(entry.name.encode() + b"\0" + content).hexdigest()
+    return digest.hexdigest() if size == entry.info.file_size else None
 
 
 def extracted(name: str, content: bytes) -> Iterator[Extracted]:
@@ -230,14 +243,7 @@ class _Entry:
                 # Piece by piece: the library copies what it has read so far at each step.
                 while left > 0 and (piece := file.read(min(left, _PIECE))):
                     left -= read.write(piece)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-            OSError,
-        ):
+        except _DOES_NOT_UNPACK:
             raise NotExtractableError("an entry does not unpack") from None
         content = read.getvalue()
         if len(content) != self.info.file_size:

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from direct311.cli import approvals
 from direct311.cli.stack import Session
-from direct311.runtime.access.disclosures import nonce_of_clearance
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 SERVICE = "retention"
@@ -62,6 +61,9 @@ def register(
         leak and this reason."""
 
         async def work(session: Session) -> None:
+            # As in `approvals`: no other command waits for it to load.
+            from direct311.runtime.access.disclosures import nonce_of_clearance
+
             found = await _leaks(session, case, role, name)
             chosen = [each for each in found["leaks"] if each.get("leak_id", "").startswith(leak)]
             if len(chosen) != 1 or reason not in found["reasons"]:

@@ -24,6 +24,7 @@ UNTIL_THEN = {
     "threshold and the pay are examples until the county sets its own.",
     "instruments.yaml": "It does not load outside the local stack, so nothing is granted by it. "
     "This covers its classes of fields, number of people, approvers, hours and notice.",
+    "breach_letter.yaml": "The letters and the notices are made on the local stack only.",
     "calendar.yaml": "It is switched off, so a due date can only come a day earlier.",
 }
 """What happens with the entries of a file until somebody has confirmed them."""
@@ -59,7 +60,8 @@ def page() -> str:
     for path, marked in found():
         lines += [f"\n## {path.name}\n", f"`{path.as_posix()}`. {UNTIL_THEN[path.name]}", _TABLE]
         lines += [
-            f"| {each.entry} | {each.citation} | {each.says} | `{each.mark}` |" for each in marked
+            f"| {each.entry or 'the whole file'} | {each.citation} | {each.says} | `{each.mark}` |"
+            for each in marked
         ]
     return "\n".join(lines) + "\n"
 

@@ -6,6 +6,7 @@ import pytest
 
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.handlers.reconcile import AT_ONCE, PAGES, Reconciler
+from direct311.schemas import events as ev
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryFetches,
@@ -39,8 +40,8 @@ class ReconcilingAudit:
             Fetch(service="intake", record_id=record_id, event_id=event_id, at=at)
         )
 
-    async def log(self, *records: str) -> str:
-        (event_id,) = await self.stores.arrive([Producer().access(*records)])
+    async def log(self, *records: str, action: ev.AccessAction = "view") -> str:
+        (event_id,) = await self.stores.arrive([Producer().access(*records, action=action)])
         await self.stores.sequence()
         return event_id
 
@@ -119,6 +120,15 @@ async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(
     audit.stores.clock.advance(61 * SECOND)
     state = await audit.reconciler.state(START)
     assert (state.authorised_not_opened, list(state.not_opened)) == (1, [unopened])
+
+
+async def test_who_decides_what_is_withheld_opens_nothing_and_is_not_waited_for(
+    audit: ReconcilingAudit,
+) -> None:
+    await audit.log(RECORD, action="redact")
+    audit.stores.clock.advance(61 * SECOND)
+    await audit.reconciler.step()
+    assert (await audit.reconciler.state(START)).authorised_not_opened == 0
 
 
 async def test_a_service_that_does_not_answer_keeps_none_of_the_others_from_being_read(

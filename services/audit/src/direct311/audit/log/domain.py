@@ -104,7 +104,8 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         # Who seals nothing has no keys to fetch.
         and service in SEALING
         and bool(what.fields)
-        and data.action not in ("search", "list", "sign_in", "void")
+        # Nor has who decides what is withheld: what was read for that is an access of its own.
+        and data.action not in ("search", "list", "sign_in", "void", "redact")
         and what.result_count != 0
     )
     facts = Facts(

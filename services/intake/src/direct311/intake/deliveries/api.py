@@ -44,7 +44,7 @@ def deliveries_router(deliveries: Deliveries, failed_codes: FailedKeys) -> APIRo
     api = APIRouter(
         prefix="/v1/deliveries",
         tags=["deliveries"],
-        responses={status: PROBLEMS[status] for status in (404, 409, 410, 422, 429, 503)},
+        responses={status: PROBLEMS[status] for status in (400, 404, 409, 410, 422, 429, 503)},
     )
 
     @api.post("/download", response_class=Response, responses={200: {"content": AGE}})

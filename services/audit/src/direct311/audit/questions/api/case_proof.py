@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import StreamingResponse
 
-from direct311.audit.question import CaseId
 from direct311.audit.questions.handlers.case_proof import CaseProof
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
+from direct311.schemas import RecordId
 
 RETENTION = "svc:retention"
 
@@ -29,7 +29,7 @@ def case_proof_router(
             200: {"description": "direct311-bundle-v1", "content": {"application/json": {}}}
         },
     )
-    async def case_proof(case_id: CaseId, who: Who) -> StreamingResponse:
+    async def case_proof(case_id: Annotated[RecordId, Path()], who: Who) -> StreamingResponse:
         """The entries of the case's own events with their proofs, as a bundle. Grants and releases
         stay sealed, since they have the sign-ins of those who approved."""
         require(who, "service")

@@ -11,6 +11,7 @@ import pytest
 
 from direct311.retention.case_file.legal import LegalScope
 from direct311.retention.deliveries.domain import ALPHABET, hash_of, new_code, new_passphrase
+from direct311.retention.recalls.handlers import Recalling
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -141,6 +142,15 @@ async def test_a_code_opens_one_download(desk: DeliveringDesk) -> None:
     assert await desk.downloaded(heard)
     assert await refused(desk.downloaded(second)) == "unknown_code"
     assert await desk.downloaded(await desk.told(case_id, sha256))
+
+
+async def test_a_recalled_package_is_not_handed_out(desk: DeliveringDesk) -> None:
+    case_id = await desk.under_warrant()
+    sha256 = await desk.released(case_id)
+    code = await desk.told(case_id, sha256)
+    await Recalling(desk.work)(OLGA, case_id, sha256, "wrong_record")
+    assert await refused(desk.downloaded(code)) == "recalled"
+    assert await refused(desk.codes.issue(LARS, case_id, sha256)) == "recalled"
 
 
 async def test_a_code_ends_after_a_day_and_a_forged_one_opens_nothing(

@@ -16,6 +16,7 @@ TRY_AGAIN: Final = 5
 _REFUSALS: Final[Mapping[str, str]] = {
     "unknown_code": "No delivery has this code, or it was used.",
     "not_readable": "It no longer exists.",
+    "recalled": "The county has recalled this package. Ask the desk that gave you the code.",
     "receipted": "Another receipt was given.",
 }
 

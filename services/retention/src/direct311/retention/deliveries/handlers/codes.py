@@ -9,7 +9,11 @@ from direct311.retention.case_file.deliveries import MOST_CODES, DeliveryCode
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.work import CaseWork, Changed, check_open, check_unopposed
 from direct311.retention.deliveries.domain import CODE_VALID_FOR, hash_of, new_code
-from direct311.retention.deliveries.handlers.delivering import delivery_in, package_in
+from direct311.retention.deliveries.handlers.delivering import (
+    check_not_recalled,
+    delivery_in,
+    package_in,
+)
 from direct311.retention.legal_process.domain import Agencies, Agency, process_of
 from direct311.retention.packages.handlers.seen import at_desk
 from direct311.runtime.access.rules import Caller
@@ -43,8 +47,9 @@ class Codes:
         nowhere here, and is void from then on.
 
         :param sha256: of the package.
-        :raises RefusedError: the caller's desk has no such case, the package was not released or
-            not encrypted, it has a receipt, an objection stands, or the agency is in no list.
+        :raises RefusedError: the caller's desk has no such case, the package was not released, was
+            recalled or is not encrypted, it has a receipt, an objection stands, or the agency is in
+            no list.
         """
         await at_desk(self._work, caller, case_id)
         code = new_code()
@@ -53,8 +58,10 @@ class Codes:
         async def decide(state: CaseFile) -> Changed:
             check_open(state)
             check_unopposed(state)
-            if state.state != "released" or package_in(state, sha256).released_at is None:
+            package = package_in(state, sha256)
+            if state.state != "released" or package.released_at is None:
                 raise RefusedError("case_state", "The package must be released first.")
+            check_not_recalled(package)
             delivery = delivery_in(state, sha256)
             if len(delivery.codes) >= MOST_CODES:
                 raise RefusedError("full", f"A delivery has at most {MOST_CODES} codes.")

@@ -22,6 +22,12 @@ def package_in(state: CaseFile, sha256: str) -> BuiltPackage:
     return package
 
 
+def check_not_recalled(package: BuiltPackage) -> None:
+    """:raises RefusedError: it went out wrongly, and somebody has recalled it."""
+    if package.recalled_at is not None:
+        raise RefusedError("recalled", "The county has recalled this package.")
+
+
 def delivery_in(state: CaseFile, sha256: str) -> Delivery:
     """What the package was encrypted to.
 
@@ -33,9 +39,11 @@ def delivery_in(state: CaseFile, sha256: str) -> Delivery:
     return found
 
 
-def coded_in(state: CaseFile | None, code_hash: str) -> tuple[CaseFile, Delivery, DeliveryCode]:
-    """The delivery that has this code. Whether there is a case, whether an objection stands or the
-    delivery was withdrawn: the answer is that of a wrong code.
+def coded_in(
+    state: CaseFile | None, code_hash: str
+) -> tuple[CaseFile, BuiltPackage, Delivery, DeliveryCode]:
+    """The package and its delivery that has this code. Whether there is a case, whether an
+    objection stands or the delivery was withdrawn: the answer is that of a wrong code.
 
     :raises RefusedError: no delivery that counts has it.
     """
@@ -46,7 +54,7 @@ def coded_in(state: CaseFile | None, code_hash: str) -> tuple[CaseFile, Delivery
     objected = state.legal is not None and state.legal.objected
     if package is None or package.released_at is None or objected:
         raise unknown_code()
-    return state, delivery, delivery.code
+    return state, package, delivery, delivery.code
 
 
 def unknown_code() -> RefusedError:

@@ -15,7 +15,11 @@ from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, Changed
 from direct311.retention.deliveries.domain import BY_DOWNLOAD, hash_of
-from direct311.retention.deliveries.handlers.delivering import coded_in, unknown_code
+from direct311.retention.deliveries.handlers.delivering import (
+    check_not_recalled,
+    coded_in,
+    unknown_code,
+)
 from direct311.retention.deliveries.ports import CodeCases
 from direct311.retention.legal_process.domain import process_of
 from direct311.retention.packages.domain.courses import course_of
@@ -51,7 +55,8 @@ class Downloads:
         """The encrypted package of a code, which is used up.
 
         :param caller: the gateway.
-        :raises RefusedError: the code opens nothing (any more), or the package no longer exists.
+        :raises RefusedError: the code opens nothing (any more), the package was recalled, or it no
+            longer exists.
         :raises AuditUnavailableError: it could not be recorded; nothing was opened, and the code is
             still good.
         """
@@ -86,8 +91,9 @@ class Downloads:
         return Download(delivery.sha256, delivery.size, all_of_it())
 
     def _opens(self, found: CaseFile | None, code_hash: str) -> tuple[CaseFile, Delivery]:
-        """:raises RefusedError: the code opens nothing (any more)."""
-        state, delivery, code = coded_in(found, code_hash)
+        """:raises RefusedError: the code opens nothing (any more), or the package was recalled."""
+        state, package, delivery, code = coded_in(found, code_hash)
+        check_not_recalled(package)
         if code.used_at is not None or code.valid_until <= self._work.clock.now():
             raise unknown_code()
         return state, delivery

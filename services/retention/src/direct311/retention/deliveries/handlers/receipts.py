@@ -33,7 +33,7 @@ class Receipts:
             raise unknown_code()
 
         async def decide(current: CaseFile) -> Changed:
-            state, delivery, used = coded_in(current, code_hash)
+            state, _, delivery, used = coded_in(current, code_hash)
             if used.used_at is None:
                 raise unknown_code()
             legal, sha256 = process_of(state), delivery.package

@@ -220,10 +220,12 @@ async def test_a_grant_opens_the_history_of_its_job_at_routing(county: County, c
 
     async def found() -> Document | None:
         answer = await read()
-        return answer.json() if answer.status_code == 200 else None
+        known = answer.json() if answer.status_code == 200 else {}
+        # A busy machine may open the grant before it has routed the job.
+        return known if known.get("revision", 0) > 0 else None
 
-    history = await until(found, "routing opens the history")
-    assert (history["record_id"], history["revision"] > 0) == (case.record_id, True)
+    history = await until(found, "routing opens the history of the routed job")
+    assert history["record_id"] == case.record_id
     other = await read(str(uuid4()))
     assert other.status_code == 403
     assert other.json()["type"].endswith(":grant_records")

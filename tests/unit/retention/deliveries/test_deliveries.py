@@ -170,7 +170,7 @@ async def test_the_code_is_read_out_at_the_published_number(desk: DeliveringDesk
     told = await desk.codes.issue(LARS, case_id, sha256)
     assert (told.agency.agency, told.agency.number) == (AGENCY, "+1 305 555 0142")
     assert told.code not in repr(told)
-    # Its hash alone is kept.
+    # Only its hash is kept.
     assert told.code not in str(desk.file(case_id).model_dump())
     assert hash_of(told.code) in str(desk.file(case_id).model_dump())
 

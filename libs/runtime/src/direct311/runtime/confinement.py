@@ -1,5 +1,5 @@
 """Barriers that the kernel keeps between a service and its workers, which run as the same user.
-Those of prctl(2) are Linux's alone."""
+Only Linux has those of prctl(2)."""
 
 import ctypes
 import os

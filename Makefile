@@ -45,13 +45,15 @@ demo: up  ## one request's life, from submission to audit; DATA=folder brings a 
 test: setup  ## all tests except the campaigns of `make faults`, on their own stacks; T="-k name" selects
 	@$(PY) -m tests.run -m "not campaign" $(T)
 
-check: setup  ## style, types, house rules, architecture, compatibility of event schemas
+check: setup  ## style, types, house rules, architecture, compatibility of event schemas, pages that programs write
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 	@$(PY) -m tools.lint
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m direct311.schemas check --events-page docs/events.md
+	@$(PY) -m tools.problem_codes --check
+	@$(PY) -m tools.for_counsel --check
 
 bench: setup  ## measure throughput and latency on this machine, written with the machine's description
 	@$(PY) -m tests.load

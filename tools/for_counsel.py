@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from direct311.runtime.unconfirmed import Unconfirmed, unconfirmed_in
+from tools.written_page import write_or_check
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "for-counsel.md"
@@ -67,8 +68,7 @@ def page() -> str:
 
 
 def main() -> int:
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(), "tools.for_counsel")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from direct311.runtime.http.fields import FIELD_CODES
 from direct311.runtime.http.problem_codes import PROBLEMS
+from tools.written_page import write_or_check
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "problem-codes.md"
@@ -116,8 +117,7 @@ def page() -> str:
 
 
 def main() -> int:
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(), "tools.problem_codes")
 
 
 if __name__ == "__main__":

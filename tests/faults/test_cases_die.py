@@ -363,17 +363,10 @@ class LawCase(Worked):
         """Staff report by themselves, and the desk refuses."""
         body = {"key": uuid4().hex, "record_id": self.record_id, "reason": "fraud"}
 
-        async def send(sent: Document) -> httpx.Response:
+        async def attempt(sent: Document) -> httpx.Response:
             return await self.county.ask(
                 "POST", "retention", "/v1/referrals", "agent", self.liaison[1], sent
             )
-
-        async def attempt(sent: Document) -> httpx.Response:
-            answer = await send(sent)
-            if answer.status_code == 409 and answer.json()["type"].endswith(":idempotency_key"):
-                # The key of the case was there, and whoever made it had died: a new key, it says.
-                return await send({**sent, "key": sent["key"][::-1]})
-            return answer
 
         self.case_id = str(
             (await self.act("refer", attempt, body | {"words": "Two bills."}))["referral_id"]

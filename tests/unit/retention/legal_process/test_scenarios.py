@@ -1,19 +1,24 @@
 """What a detective, a liaison and counsel live through, from the letter to the receipt."""
 
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from direct311.retention.case_file.legal import LegalScope
+from direct311.retention.cases.domain import CaseFile
 from direct311.retention.grants.domain import GrantDraft
 from direct311.retention.grants.handlers import Granting, ShownGrant
 from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import events as ev
+from direct311.schemas.claims import overreach
 from tests.support.disclosures import CLIENT, ISSUER, Office, received
 from tests.support.no_trace import WORDS, traces_in
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest
@@ -120,6 +125,14 @@ class Station(CaseDeskUnderTest):
 @pytest.fixture
 def station() -> Station:
     return Station()
+
+
+class KilledError(BaseException):
+    """In place of a kill: nobody handles it."""
+
+
+async def _kill(*_: Any) -> set[str]:
+    raise KilledError
 
 
 async def refused(code: str, ask: Any) -> None:
@@ -535,6 +548,49 @@ async def test_referral_staff_name_a_record_and_counsel_approves(station: Statio
     await refused("role", station.approved(case_id, shown, OLGA))
     assert (await station.approved(case_id, shown, COLE)).state == "approved"
     assert await station.in_force(case_id) == {"description"}
+
+
+async def test_a_referral_that_is_killed_after_its_key_is_completed_by_its_repeat(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_id = await station.record()
+    refer = partial(station.legal.referrals.refer, ANA, KEY, record_id, "fraud", DANGER)
+    with monkeypatch.context() as killed:
+        killed.setattr(station.files, "commit", _kill)
+        with pytest.raises(KilledError):
+            await refer()
+    ((case_id, key),) = station.keys.keys.items()
+    station.access_log.down = True
+    with pytest.raises(AuditUnavailableError):
+        await refer()
+    assert not station.files.states()
+    station.access_log.down = False
+    state = await refer()
+    # The first call may be only slow, so its key is kept. To take it over opens no field.
+    assert state.record_id == case_id
+    assert station.keys.keys == {case_id: key}
+    (entry,) = station.access_log.events()
+    assert (entry.agent.id, entry.action, entry.what.fields) == ("svc:retention", "seal", ())
+    assert (entry.why.case_id, entry.what.record_ids) == (case_id, (case_id,))
+    assert entry.retention.exempt_until is not None
+    assert overreach("retention", entry) is None
+    assert [each.record_id for each in station.keys.fetches] == [case_id]
+    assert await refer() == state
+    assert (await station.desk.read_case(LARS, case_id)).request == DANGER
+
+
+async def test_a_referral_whose_case_was_destroyed_is_not_opened_again(station: Station) -> None:
+    record_id = await station.record()
+    refer = partial(station.legal.referrals.refer, ANA, KEY, record_id, "fraud", DANGER)
+    case_id = (await refer()).record_id
+
+    async def destroyed(state: CaseFile) -> Change[CaseFile]:
+        return Change(state.buried())
+
+    await station.keys.destroy(case_id)
+    await station.processor.change(case_id, station.ids.new(), destroyed)
+    await refused("idempotency_key", refer())
+    assert not station.keys.keys
 
 
 # ---------------------------------------------------------------- no trace

@@ -22,7 +22,7 @@ from tests.unit.retention.holds.test_no_held_record_is_ordered import (
     interleave,
     turn,
 )
-from tests.unit.retention.legal_process.fakes import LARS, LegalOffice
+from tests.unit.retention.legal_process.fakes import DORA, LARS, LegalOffice
 
 RECORDS = ("r1", "r2", "r3")
 POTHOLES = Bounds(query=HoldQuery(service_codes=("POTHOLE",)))
@@ -122,15 +122,17 @@ async def submit(county: WatchedCounty) -> None:
 
 
 async def refer(county: WatchedCounty) -> None:
-    """Staff refer r1 to the county's own desk. The same call may be made again, with a new key if
-    it is told that another call with this one has not finished."""
+    """Staff refer r1 to the county's own desk. The same call may be made again."""
     referrals, words = LegalOffice(county).referrals, "two bills for one pothole"
-    try:
-        file = await referrals.refer(ANA, KEY, "r1", "fraud", words)
-    except RefusedError as refusal:
-        if refusal.code != "idempotency_key":
-            raise
-        file = await referrals.refer(ANA, KEY[::-1], "r1", "fraud", words)
+    file = await referrals.refer(ANA, KEY, "r1", "fraud", words)
+    county.answered.append(file.record_id)
+
+
+async def explain(county: WatchedCounty) -> None:
+    """Emergency staff say what became of an opening of r1. The same call may be made again."""
+    at = county.clock.now()
+    oral, words = LegalOffice(county).oral, "told nobody"
+    file = await oral.record(DORA, "r1", None, at, None, None, words)
     county.answered.append(file.record_id)
 
 
@@ -168,10 +170,11 @@ OPENINGS: tuple[Act, ...] = (
     open_close_and_open_again,
     submit,
     refer,
+    explain,
     open_for_law_enforcement,
 )
-REPEATED: tuple[Act, ...] = (submit, refer)
-"""Openings with a key, which whoever got no answer makes again."""
+REPEATED: tuple[Act, ...] = (submit, refer, explain)
+"""Openings with a key, or with a number of their own, which whoever got no answer makes again."""
 
 
 def steps_of(act: Act) -> int:

@@ -12,9 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256 as sha256_of
-from typing import Any
+from typing import Any, Final
 
-from direct311.retention.acts import agent, provisional_ended, provisional_placed
+from direct311.retention.acts import (
+    PURPOSE,
+    SERVICE,
+    agent,
+    provisional_ended,
+    provisional_placed,
+)
 from direct311.retention.case_file.legal import LegalProcess
 from direct311.retention.cases.domain import (
     CONTACT,
@@ -35,15 +41,20 @@ from direct311.retention.cases.domain import (
 from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
 from direct311.retention.cases.work import CaseWork, Changed, check_open, noting
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
-from direct311.runtime.access.rules import Caller
+from direct311.runtime.access.cases import AccessCase
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor, Handler, hold_handlers
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.vault.vault import DataKey
 from direct311.schemas import Event, derived_id
 from direct311.schemas.model import Model
+
+TAKE_OVER: Final = "take over the key of a case whose opening was killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +109,11 @@ class CaseDesk:
         :param bounds: within what it stops destruction; without them, it stops all.
         :param legal: the county reports by itself, so no desk has to open it.
         :param case_id: of a call that may be repeated; the case that has it is opened once.
-        :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
+        :raises RefusedError: another desk keeps cases of this kind, the time is in the future, or
+            the case with this number was destroyed.
         :raises MalformedError: the bounds name what no record has.
+        :raises AuditUnavailableError: the key of an earlier call that was killed could not be taken
+            over, as that could not be recorded.
         """
         rules = self._work.rules.of(kind)
         if public_receipt is None and legal is None and not {*rules.desks} & {*caller.roles}:
@@ -112,26 +126,20 @@ class CaseDesk:
             )
         await self._preserving.check(bounds)
         case_id = case_id or self._work.ids.new()
-        wrapped, key = await self._work.vault.new_key(case_id)
+        key = await self._new_key(case_id, rules.exempt_until(now))
+        if key is None:
+            return await self.reached(case_id)
         sealed = {REQUEST: key.seal(REQUEST, request.encode())}
         if contact is not None and (said := contact.model_dump(exclude_none=True)):
             sealed[CONTACT] = key.seal(CONTACT, json.dumps(said).encode())
-        # Durable before anything that it sealed is. Without a case it is forgotten after a day.
-        if await self._work.vault.keys.insert([wrapped]):
-            # Another call with the same id was here first: its key is the case's.
-            found = await self.reached(case_id)
-            if not found.exists:
-                raise RefusedError(
-                    "idempotency_key",
-                    "Another call with this key has not finished; wait, or send a new key.",
-                    field="idempotency_key",
-                )
-            return found
 
         before: CaseFile | None = None
 
         async def decide(state: CaseFile) -> Changed:
             nonlocal before
+            if state.version:
+                # Another call with the same number wrote it since its key was looked for.
+                return None
             if public_receipt is not None:
                 before = await self._cases.submitted(public_receipt.mark)
                 if before is not None:
@@ -156,6 +164,37 @@ class CaseDesk:
         await self._work.processor.change(case_id, case_id, noting(decide))
         self._wake()
         return await self.reached(case_id if before is None else before.record_id)
+
+    async def _new_key(self, case_id: str, exempt_until: datetime | None) -> DataKey | None:
+        """The key of a case that is about to be opened; `None` if it is there already.
+
+        The key is durable before anything that it sealed is. A call that was killed in between has
+        left a key that has sealed nothing. The call that repeats it takes this key over and never
+        replaces it, as the first call may be only slow. To take it over is an access that opens no
+        field. A key under a new number is repeated by nobody, and is forgotten after a day.
+        """
+        wrapped, key = await self._work.vault.new_key(case_id)
+        if not await self._work.vault.keys.insert([wrapped]):
+            return key
+        state = await self._work.processor.read(case_id)
+        if state.exists:
+            return None
+        if state.version:
+            raise RefusedError(
+                "idempotency_key",
+                "The case of this key was destroyed; send a new key.",
+                field="idempotency_key",
+            )
+        access = Access(
+            SERVICE,
+            action="seal",
+            purpose=PURPOSE,
+            operation=TAKE_OVER,
+            record_ids=(case_id,),
+            case=AccessCase(case_id, exempt_until),
+        )
+        async with self._work.vault.unlock(access, RecordFacts(case_id)) as found:
+            return found
 
     async def reached(self, case_id: str) -> CaseFile:
         """The case, once everybody who orders destruction knows of it."""

@@ -191,3 +191,14 @@ def test_over_http_it_has_a_cursor_and_is_for_three_roles(log: Log) -> None:
     auditor = {"Authorization": "Bearer auditor:ada"}
     letter = http.get("/v1/exemption-log", params={"reference": LETTER}, headers=auditor)
     assert len(letter.json()["rows"]) == 6
+
+
+async def test_an_auditor_without_a_letter_is_refused_also_when_there_is_nothing_to_read(
+    log: Log,
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        await log.log.page(ADA, LogQuery(), 100)
+    assert (refused.value.code, refused.value.field) == ("refused:reference", "reference")
+    assert [each.outcome for each in log.access_log.events()] == ["denied"]
+    assert (await log.log.page(ADA, LogQuery(), 100, reference=LETTER)).rows == []
+    assert (await log.log.page(OLGA, LogQuery(), 100)).rows == []

@@ -23,6 +23,7 @@ from direct311.retention.exemption_log.domain import (
 )
 from direct311.retention.exemption_log.ports import ReleasedCases
 from direct311.retention.packages.domain.parts import RecordPart
+from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.storage.objects import MissingObjectError
 
@@ -69,6 +70,8 @@ class ExemptionLog:
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: it could not be recorded; nothing was opened.
         """
+        if _audits(caller):
+            await self._check_letter(caller, reference)
         chosen = await self._chosen(caller, query, limit + 1, after)
         following = len(chosen) > limit
         chosen = chosen[:limit]
@@ -81,6 +84,21 @@ class ExemptionLog:
             rows += [row for each in found for row in each if query.asks_for(row)]
         last = Place(chosen[-1][0].record_id, chosen[-1][1].part.record_id) if following else None
         return LogPage(rows, by_citation(rows), len(chosen) - unreadable, unreadable, last)
+
+    async def _check_letter(self, caller: Caller, reference: str | None) -> None:
+        """Whether the auditor may read at all, before it shows whether there is anything to read.
+        The refusal is in the log, as any other."""
+        access = Access(
+            caller,
+            action="export",
+            purpose=AUDIT,
+            operation=OPERATION,
+            fields=(EXEMPTION_LOG,),
+            record_ids=(),
+            reference=reference,
+        )
+        if not self._work.vault.allows(access, RecordFacts()):
+            await self._work.vault.authorise(access, RecordFacts())
 
     async def _chosen(
         self, caller: Caller, query: LogQuery, limit: int, after: Place | None
@@ -129,7 +147,7 @@ class ExemptionLog:
         access = self._work.access(caller, case, "export", OPERATION, (EXEMPTION_LOG,))
         access = replace(access, result_count=len(sealed))
         facts = RecordFacts(case.record_id, desks=DESKS)
-        if AUDITOR in caller.roles and not {*DESKS} & {*caller.roles}:
+        if _audits(caller):
             access = replace(access, purpose=AUDIT, reference=reference)
             facts = RecordFacts(case.record_id)
         async with self._work.vault.unlock(access, facts) as key:
@@ -137,6 +155,11 @@ class ExemptionLog:
                 _rows(case, each, RecordPart.read(key.open(each.part.sealed_name, found)))
                 for each, found in sealed
             ]
+
+
+def _audits(caller: Caller) -> bool:
+    """Whether the caller reads it only as an auditor, who needs a letter."""
+    return AUDITOR in caller.roles and not {*DESKS} & {*caller.roles}
 
 
 def _rows(case: CaseFile, released: ReleasedPart, part: RecordPart) -> list[WithheldRow]:

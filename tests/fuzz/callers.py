@@ -44,7 +44,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     "geo": ((r"/internal/normalise", "svc-intake"), (r"", "admin")),
     "routing": ((r"/history$", "custodian"), (r"", "agent")),
     "retention": (
-        (r"/internal/(cases|deliveries)", "svc-intake"),
+        (r"/internal/(cases|deliveries|legal-requests)", "svc-intake"),
         (r"/internal/keys", "admin"),
         (r"/internal/key-fetches", "svc-audit"),
         (r"/v1/holds/.*/release", "counsel"),

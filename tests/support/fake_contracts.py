@@ -64,6 +64,7 @@ CONTRACTS: Mapping[str, Contract] = {
         CONTRACT + "test_released_packages.py", "RetentionPackages"
     ),
     "InMemoryDeliveryDesk": Contract(CONTRACT + "test_delivery_calls.py", "RetentionDeliveries"),
+    "InMemoryLegalDesk": Contract(CONTRACT + "test_legal_request_calls.py", "RetentionLegalDesk"),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo

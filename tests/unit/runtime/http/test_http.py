@@ -225,6 +225,8 @@ def test_requests_are_measured_by_route_and_never_by_path(service: FailingServic
         ("/v1/cases/{case_id}/bounds", "/v1/cases"),
         ("/v1/referrals", "/v1/cases"),
         ("/v1/legal-instruments", "/v1/cases"),
+        ("/v1/legal-requests", "/v1/cases"),
+        ("/internal/legal-requests", "/v1/cases"),
         ("/v1/cases-of-others", "/v1/cases-of-others"),
         ("/v1/holds", "/v1/holds"),
     ],

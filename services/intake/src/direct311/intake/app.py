@@ -25,6 +25,7 @@ from direct311.intake.deliveries.api import deliveries_router
 from direct311.intake.deliveries.handlers import Deliveries
 from direct311.intake.leaks import wiring as leaks_wiring
 from direct311.intake.leaks.api import leaks_router
+from direct311.intake.legal_requests import wiring as legal_request_wiring
 from direct311.intake.lifecycle import wiring as lifecycle_wiring
 from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.lifecycle.wiring import TOPICS, Lifecycle
@@ -347,4 +348,5 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         rendering_router(intake.reviewing.render, who),
         leaks_router(leaks_wiring.wire(intake.reviewing.withheld), who),
         breach_notice_wiring.wire(settings, resources, intake.sealing, intake.lifecycle, who),
+        legal_request_wiring.wire(settings, resources, intake.records_requests),
     ]

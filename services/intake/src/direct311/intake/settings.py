@@ -17,18 +17,18 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     to `NAME.yaml`, its catalogue, are `NAME.es.yaml` and `NAME.ht.yaml`, with its words in Spanish
     and Haitian Creole.
 
-    `emergencies_file`, `messages_file`, `code_words_file`, `records_requests_file` likewise: the
-    words of danger, the texts of e-mails, what reporters read in place of codes, and what somebody
-    reads who asks for public records.
+    `emergencies_file`, `messages_file`, `code_words_file`, `records_requests_file`,
+    `legal_requests_file` likewise: the words of danger, the texts of e-mails, what reporters read
+    in place of codes, and what somebody reads who asks for public records or sends a legal process.
 
     `clients_file`: the first front ends, with the hashes of their keys. At the start, clients whose
     ids are not in the database yet are added to it once.
 
     `reads_per_minute`: reads from one network address without a key; a read for many rows counts as
     several. `failed_keys_per_minute`: calls from one address with an invalid key or case token.
-    `records_requests_per_hour`: requests for public records from one address. `files_in_hand`:
-    bytes of files that all submissions being received may hold in memory together; those from one
-    address may hold a quarter of it.
+    `records_requests_per_hour`: requests for public records, and legal processes, from one address.
+    `files_in_hand`: bytes of files that all submissions being received may hold in memory together;
+    those from one address may hold a quarter of it.
 
     `most_searched`: in how many requests a search for a disclosure case looks at most.
 
@@ -58,6 +58,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     policies_file: Path | None = None
     clients_file: Path | None = None
     records_requests_file: Path | None = None
+    legal_requests_file: Path | None = None
 
     reads_per_minute: int = 1_200
     failed_keys_per_minute: int = 60

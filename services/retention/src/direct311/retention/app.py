@@ -105,6 +105,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         desk.work,
         case_records,
         desk.desk,
+        desk.cases,
         kept.inventory,
         all_holds,
         preserved.preservation,
@@ -173,6 +174,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
     app.include_router(granted)
     app.include_router(legal.router)
+    app.include_router(legal.gateway_router)
     app.include_router(preserved.router)
     app.include_router(charged.router)
     app.include_router(charged.requester_router, max_body_size=LARGEST_BODY)

@@ -528,7 +528,9 @@ COUNTED_TOGETHER: Final = (
     "/v1/legal-instruments",
     "/v1/oral-disclosures",
     "/v1/deliveries",
+    "/v1/legal-requests",
     "/internal/deliveries",
+    "/internal/legal-requests",
 )
 """Beginnings of routes that are counted as the first of them. Which one was called would tell
 everybody who reads metrics that law enforcement asked."""

@@ -154,7 +154,8 @@ class LegalProcess(Model):
     and after each narrowing. `follow_up_due_at`: when an instrument must have followed what was
     opened without one; `follow_up`: the call that verified it. `notices`: the documents that delay
     the notice to the subject, oldest first. `oral`: what was opened and told before there was a
-    case."""
+    case. `claimed`: by which instrument somebody says to ask who sent the form at the gateway;
+    nothing is decided by it."""
 
     instrument: str | None = None
     agency: str | None = None
@@ -171,6 +172,7 @@ class LegalProcess(Model):
     notices: tuple[DelayedNotice, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
     oral: OralDisclosure | None = None
+    claimed: str | None = None
 
     @property
     def granted(self) -> LegalScope | None:

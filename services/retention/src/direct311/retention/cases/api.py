@@ -37,9 +37,11 @@ Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the byte
 
 class RequesterContact(CaseContact, extra="forbid"):
     """How to reach the requester, if the requester said so. It is sealed, and used for this case
-    only."""
+    only. `badge`, `agency`: of an officer, as they say."""
 
     name: Annotated[str, Field(min_length=1, max_length=200), Line] | None = None
+    badge: Annotated[str, Field(min_length=1, max_length=60), Line] | None = None
+    agency: Annotated[str, Field(min_length=1, max_length=200), Line] | None = None
     email: Annotated[str, Field(min_length=1, max_length=320), Line] | None = None
     phone: Annotated[str, Field(min_length=1, max_length=40), Line] | None = None
     address: Annotated[str, Field(min_length=1, max_length=300), Line] | None = None

@@ -150,9 +150,12 @@ BY_THE_REQUESTER: Final = "message_received"
 
 
 class CaseContact(Model, extra="forbid"):
-    """How to reach the requester. All of it is optional, and used for this case only."""
+    """How to reach the requester. All of it is optional, and used for this case only. `badge`,
+    `agency`: what an officer says about themself. Nobody is called back at a number in it."""
 
     name: str | None = None
+    badge: str | None = None
+    agency: str | None = None
     email: str | None = None
     phone: str | None = None
     address: str | None = None
@@ -183,8 +186,8 @@ class PublicReceipt(Model):
     """A request that somebody submitted at the gateway, without a person of the county.
 
     `token_hashes`: SHA-256 (hex) of the tokens by which the requester asks for the state, the
-    newest last. `mark` (SHA-256 of the submission's key) recognizes a repeat; `content` is the HMAC
-    of what was sent, under that key, which is kept nowhere.
+    newest last; none if nobody may ask. `mark` (SHA-256 of the submission's key) recognizes a
+    repeat; `content` is the HMAC of what was sent, under that key, which is kept nowhere.
     """
 
     mark: str
@@ -432,11 +435,13 @@ class CaseFile(RecordState):
         provisional: ProvisionalHold,
         public_receipt: PublicReceipt | None = None,
         legal: LegalProcess | None = None,
+        documents: tuple[CaseDocument, ...] = (),
     ) -> "CaseFile":
         """A copy that was received, and that stops destruction from this write on. At the gateway
-        the answer is the acknowledgement, so a case that came through it is acknowledged by the
-        same write. What an agency was told before there was a case is released already."""
-        state: CaseState = "acknowledged" if public_receipt else "received"
+        the answer is the acknowledgement, so what the public asks there is acknowledged by the same
+        write. What an agency was told before there was a case is released already."""
+        acknowledged = public_receipt is not None and kind == "public_records"
+        state: CaseState = "acknowledged" if acknowledged else "received"
         if legal is not None and legal.told_before:
             state = "released"
         return replaced(
@@ -452,6 +457,7 @@ class CaseFile(RecordState):
             provisional=provisional,
             unfiled=True,
             legal=legal,
+            documents=documents,
         )
 
     def with_token(self, token_hash: str) -> "CaseFile":

@@ -99,6 +99,7 @@ class CaseDesk:
         bounds: Bounds | None = None,
         legal: LegalProcess | None = None,
         case_id: str | None = None,
+        documents: Sequence[tuple[DocumentKind, bytes]] = (),
     ) -> CaseFile:
         """Open a case for what somebody asked for. From the write on that receives it, it stops the
         destruction of records.
@@ -111,6 +112,7 @@ class CaseDesk:
         :param case_id: of a call that may be repeated; the case that has it is opened once.
         :raises RefusedError: another desk keeps cases of this kind, the time is in the future, or
             the case with this number was destroyed.
+        :param documents: what came with it; sealed, and in the file from the same write on.
         :raises MalformedError: the bounds name what no record has.
         :raises AuditUnavailableError: the key of an earlier call that was killed could not be taken
             over, as that could not be recorded.
@@ -133,6 +135,12 @@ class CaseDesk:
         if contact is not None and (said := contact.model_dump(exclude_none=True)):
             sealed[CONTACT] = key.seal(CONTACT, json.dumps(said).encode())
 
+        kept = [(_came_with(kind, body, caller.sub, now), body) for kind, body in documents]
+        for document, content in kept:
+            # In the store before the case names it. What a killed call leaves there is ciphertext
+            # whose key is forgotten after a day.
+            ciphertext = key.seal(document.sealed_name, content)
+            await self._documents.put(case_id, document.sha256, ciphertext)
         before: CaseFile | None = None
 
         async def decide(state: CaseFile) -> Changed:
@@ -154,6 +162,7 @@ class CaseDesk:
                 provisional=ProvisionalHold(placed_at=now, bounds=bounds),
                 public_receipt=public_receipt,
                 legal=legal,
+                documents=tuple(document for document, _ in kept),
             )
             # A case that the county opens by itself has no call-back that would say so.
             codes = (legal.instrument,) if legal is not None and legal.instrument else ()
@@ -163,7 +172,12 @@ class CaseDesk:
 
         await self._work.processor.change(case_id, case_id, noting(decide))
         self._wake()
-        return await self.reached(case_id if before is None else before.record_id)
+        if before is not None:
+            # The same submission was opened meanwhile, with its own documents.
+            if kept:
+                await self._documents.remove_all(case_id)
+            return await self.reached(before.record_id)
+        return await self.reached(case_id)
 
     async def _new_key(self, case_id: str, exempt_until: datetime | None) -> DataKey | None:
         """The key of a case that is about to be opened; `None` if it is there already.
@@ -375,18 +389,22 @@ class CaseDesk:
             raise RefusedError("sha256", "The body must have the SHA-256 in the address.")
         if state.document(sha256) is None:
             self._check_room(state)
-        return CaseDocument(
-            sha256=sha256,
-            kind=kind,
-            size=len(content),
-            added_by=caller.sub,
-            added_at=self._work.clock.now(),
-        )
+        return _came_with(kind, content, caller.sub, self._work.clock.now())
 
     def _check_room(self, state: CaseFile) -> None:
         check_open(state)
         if len(state.documents) >= MOST_DOCUMENTS:
             raise RefusedError("full", f"A case has at most {MOST_DOCUMENTS} documents.")
+
+
+def _came_with(kind: DocumentKind, content: bytes, by: str, at: datetime) -> CaseDocument:
+    return CaseDocument(
+        sha256=sha256_of(content).hexdigest(),
+        kind=kind,
+        size=len(content),
+        added_by=by,
+        added_at=at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
-"""Legal processes over HTTP: one router for the case desk, one for staff who refer a record."""
+"""Legal processes over HTTP: one router for the case desk and staff, one for what comes through the
+gateway."""
 
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
-from direct311.retention.api import CallerOf, Id
+from direct311.retention.api import CallerOf, Id, only_intake
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.legal_process.domain import process_of
 from direct311.retention.legal_process.handlers.custody import Custody
@@ -15,6 +17,7 @@ from direct311.retention.legal_process.handlers.oral import OralDisclosures
 from direct311.retention.legal_process.handlers.referrals import Referrals
 from direct311.retention.legal_process.handlers.scopes import Scopes
 from direct311.retention.legal_process.handlers.secrecy import Secrecy
+from direct311.retention.legal_process.handlers.submissions import LegalRequest, LegalSubmissions
 from direct311.retention.legal_process.handlers.verification import CallMade, Verification
 from direct311.retention.legal_process.wire import (
     CallOrder,
@@ -29,8 +32,10 @@ from direct311.retention.legal_process.wire import (
     OralOrder,
     OralView,
     ReasonOrder,
+    ReceivedView,
     ReferralOrder,
     ReferralView,
+    SubmissionOrder,
     ThreatOrder,
     ThreatView,
 )
@@ -49,6 +54,8 @@ STAFF: Final = (
     "emergency",
 )
 """Who may refer a record."""
+LARGEST_SUBMISSION: Final = 12 * 1024**2
+"""In bytes: a document of 8 MB in base64, and what is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +226,36 @@ def router(cases: LegalUseCases, caller_of: CallerOf) -> APIRouter:
     return api
 
 
+def gateway_router(submissions: LegalSubmissions, caller_of: CallerOf) -> APIRouter:
+    """What an agency sends at the gateway; only for intake, which passes it on."""
+    api = APIRouter(prefix="/internal", tags=["internal"], responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post(
+        "/legal-requests",
+        status_code=201,
+        max_body_size=LARGEST_SUBMISSION,
+        responses={200: {"model": ReceivedView, "description": "It was opened before"}},
+    )
+    async def submit(
+        body: SubmissionOrder, caller: Annotated[Caller, who], response: Response
+    ) -> ReceivedView:
+        """Open a law-enforcement case for a legal process that somebody sent. Everything but the
+        kind of instrument is sealed, and all of it is a claim. The same under the same key opens
+        one case (200)."""
+        only_intake(caller)
+        request = LegalRequest(
+            body.instrument, body.request, body.officer, base64.b64decode(body.document)
+        )
+        done = await submissions.submit(caller, body.key, request)
+        response.headers["Cache-Control"] = "no-store"
+        if done.repeated:
+            response.status_code = 200
+        return ReceivedView(**asdict(done))
+
+    return api
+
+
 def _roles(*groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for group in groups for each in group))
 
@@ -260,6 +297,7 @@ def _view(desk: LegalDesk, state: CaseFile) -> LegalView:
         threat=legal.threat,
         referral=legal.referral,
         oral=legal.oral,
+        claimed=legal.claimed,
         follow_up_due_at=due,
         follow_up=legal.follow_up,
         follow_up_overdue=legal.awaits_follow_up and due is not None and now >= due,

@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from direct311.retention.case_file.legal import LegalProcess
-from direct311.retention.cases.domain import CaseContact, CaseFile, CaseKind
+from direct311.retention.cases.domain import (
+    CaseContact,
+    CaseFile,
+    CaseKind,
+    DocumentKind,
+    PublicReceipt,
+)
 from direct311.retention.holds.domain import Bounds
 from direct311.runtime.access.rules import Caller
 
@@ -29,14 +35,30 @@ class Opening(Protocol):
         contact: CaseContact | None,
         received_at: datetime | None,
         *,
+        public_receipt: PublicReceipt | None = None,
         bounds: Bounds | None = None,
         legal: LegalProcess | None = None,
         case_id: str | None = None,
+        documents: Sequence[tuple[DocumentKind, bytes]] = (),
     ) -> CaseFile:
         """Open a case file.
 
+        :param public_receipt: somebody submitted it at the gateway.
         :param case_id: of a call that may be repeated.
+        :param documents: what came with it.
         """
+        ...
+
+    async def reached(self, case_id: str) -> CaseFile:
+        """The case, once everybody who orders destruction knows of it."""
+        ...
+
+
+class Submissions(Protocol):
+    """The case files of what was submitted at the gateway."""
+
+    async def submitted(self, mark: str) -> CaseFile | None:
+        """The one with this mark, if it was not destroyed."""
         ...
 
 

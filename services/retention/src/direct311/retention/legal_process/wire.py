@@ -1,6 +1,6 @@
 """Legal processes on the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from direct311.retention.case_file.legal import (
     Refusal,
     Threat,
 )
-from direct311.retention.cases.domain import CaseState
+from direct311.retention.cases.domain import CaseContact, CaseState
 from direct311.retention.legal_process.domain import Agency, FieldClass, Instrument
 from direct311.runtime.parameters import GivenInstant
 from direct311.runtime.text import Line, Lines
@@ -31,6 +31,9 @@ Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Field(min_length=1, max_length=5_000), Lines]
 Name = Annotated[str, Field(min_length=1, max_length=200), Line]
 Key = Annotated[str, Field(min_length=16, max_length=200)]
+BASE64: Final = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+LONGEST_DOCUMENT: Final = 8 * 1024**2 // 3 * 4 + 4
+"""Of 8 MB in base64."""
 
 
 class CallOrder(Model, extra="forbid"):
@@ -47,6 +50,38 @@ class CallOrder(Model, extra="forbid"):
     outcome: CallOutcome
     document: Sha256 | None = None
     called_at: GivenInstant | None = None
+
+
+class OfficerContact(CaseContact, extra="forbid"):
+    """Who sent a legal process at the gateway, as they say. It is sealed, and nobody is called back
+    at a number in it."""
+
+    name: Name
+    badge: Annotated[str, Field(min_length=1, max_length=60), Line] | None = None
+    agency: Name
+    email: Annotated[str, Field(min_length=1, max_length=320), Line] | None = None
+    phone: Annotated[str, Field(min_length=1, max_length=40), Line] | None = None
+    address: Annotated[str, Field(min_length=1, max_length=300), Line] | None = None
+
+
+class SubmissionOrder(Model, extra="forbid"):
+    """A legal process that somebody sent at the gateway. `key`: random, chosen by the sender.
+    `instrument`: as the sender calls it. `request`: which records are asked for. `document`: the
+    instrument in base64, at most 8 MB; it is sealed and never parsed."""
+
+    key: Key
+    instrument: Code
+    request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
+    officer: OfficerContact
+    document: Annotated[str, Field(min_length=4, max_length=LONGEST_DOCUMENT, pattern=BASE64)]
+
+
+class ReceivedView(Model):
+    """`repeated`: the case was opened before."""
+
+    case_id: str
+    received_at: Instant
+    repeated: bool
 
 
 class ReasonOrder(Model, extra="forbid"):
@@ -171,8 +206,9 @@ class ReferralView(Model):
 
 class LegalView(Model):
     """A law-enforcement case without anything that was sealed. `missing`: what must still be
-    confirmed by a call. `narrowed`: less was granted than was asked. `exempt_until`: until when
-    nobody without the right learns of it."""
+    confirmed by a call. `narrowed`: less was granted than was asked. `claimed`: by which instrument
+    the sender of a form at the gateway says to ask. `exempt_until`: until when nobody without the
+    right learns of it."""
 
     case_id: str
     version: int
@@ -190,6 +226,7 @@ class LegalView(Model):
     threat: Threat | None = None
     referral: Referral | None = None
     oral: OralDisclosure | None = None
+    claimed: Code | None = None
     follow_up_due_at: Instant | None = None
     follow_up: CallBack | None = None
     follow_up_overdue: bool

@@ -16,7 +16,7 @@ from direct311.retention.legal_process.adapters import (
     load_agencies,
     load_instruments,
 )
-from direct311.retention.legal_process.api import LegalUseCases, router
+from direct311.retention.legal_process.api import LegalUseCases, gateway_router, router
 from direct311.retention.legal_process.domain import Agencies, LegalDoor
 from direct311.retention.legal_process.handlers.custody import Custody
 from direct311.retention.legal_process.handlers.desk import LegalDesk
@@ -25,8 +25,9 @@ from direct311.retention.legal_process.handlers.oral import OralDisclosures
 from direct311.retention.legal_process.handlers.referrals import Referrals
 from direct311.retention.legal_process.handlers.scopes import Scopes
 from direct311.retention.legal_process.handlers.secrecy import Secrecy
+from direct311.retention.legal_process.handlers.submissions import LegalSubmissions
 from direct311.retention.legal_process.handlers.verification import Verification
-from direct311.retention.legal_process.ports import Opening, Unbounded
+from direct311.retention.legal_process.ports import Opening, Submissions, Unbounded
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.process import Resources
@@ -38,6 +39,7 @@ class LegalPart:
     """`door`: what a grant of such a case may name. `agencies`: those in force here."""
 
     router: APIRouter
+    gateway_router: APIRouter
     door: LegalDoor
     agencies: Agencies
     loop: Loop
@@ -51,6 +53,7 @@ def wire(
     work: CaseWork,
     records: MongoRecords[CaseFile],
     opening: Opening,
+    submissions: Submissions,
     inventory: Inventory,
     holds: Holds,
     unbounded: Unbounded,
@@ -94,6 +97,7 @@ def wire(
     resources.readiness.add("follow-ups", overdue, required=False)
     return LegalPart(
         router(cases, caller_of),
+        gateway_router(LegalSubmissions(desk, opening, submissions), caller_of),
         door,
         agencies,
         Loop(

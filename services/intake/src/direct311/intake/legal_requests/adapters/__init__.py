@@ -1,0 +1,1 @@
+"""Implements the ports: retention over HTTP, the words from their file."""

@@ -14,13 +14,9 @@ from multiprocessing import get_context
 
 import pytest
 
-from direct311.retention.packages.extraction import NotExtractableError
-from direct311.retention.packages.leaks import (
-    LARGEST_DRAWING,
-    LARGEST_STREAM,
-    MOST_DEPTH,
-    extracted,
-)
+from direct311.retention.packages.leaks import extracted
+from direct311.runtime.extraction.documents import LARGEST_DRAWING, LARGEST_STREAM, MOST_DEPTH
+from direct311.runtime.extraction.pieces import NotExtractableError
 from tests.support import pdfs
 
 SECONDS = 60

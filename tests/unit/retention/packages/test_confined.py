@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from direct311.retention.packages import confined
-from direct311.retention.packages.extraction import NotExtractableError
-from direct311.retention.packages.leaks import NOT_EXTRACTABLE, extracted_here
+from direct311.retention.packages.leaks import NOT_EXTRACTABLE
+from direct311.runtime.extraction import confined, documents
+from direct311.runtime.extraction.documents import extracted_here
+from direct311.runtime.extraction.pieces import NotExtractableError
 from tests.support import pdfs
 from tests.unit.retention.packages.test_package_leaks import NAME, found, pdf, zipped, zipped_of
 
@@ -28,7 +29,7 @@ def test_a_document_of_others_is_never_read_in_this_process(
     def here(*_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("direct311.retention.packages.leaks._pdf", here)
+    monkeypatch.setattr(documents, "_pdf", here)
     (hit,) = found(zipped_of({ENTRY: pdf("Zora Neale")}), NAME)
     assert (hit.record_id, hit.entry, hit.kind) == ("r-1", ENTRY, "name")
 

@@ -8,8 +8,8 @@ import zlib
 import pytest
 from PIL import Image, PngImagePlugin
 
-from direct311.retention.packages.file_texts import TooLongTagError, texts_in
 from direct311.retention.packages.leaks import NOT_EXTRACTABLE
+from direct311.runtime.extraction.tags import TooLongTagError, texts_in
 from tests.support.submissions import photo
 from tests.unit.retention.packages.test_package_leaks import NAME, found, zipped_of
 

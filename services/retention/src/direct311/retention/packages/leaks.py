@@ -6,75 +6,24 @@ of pictures and recordings their tags. What cannot be extracted stops the packag
 pictures are not read.
 """
 
-import base64
-import contextlib
-import csv
-import io
-import json
-import re
-import stat
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, BinaryIO, Final
-
-import pikepdf
+from typing import BinaryIO, Final
 
 from direct311.redaction.leak_scan import LeakScanner
 from direct311.redaction.leaks import Fingerprint
-from direct311.retention.packages import confined, file_texts
-from direct311.retention.packages.extraction import Extracted, NotExtractableError
-
-LARGEST_ENTRY: Final = 256 * 1024 * 1024
-"""The most unpacked bytes of one entry or stream: a larger one is not extracted."""
-LARGEST_PACKAGE: Final = 4 * 1024 * 1024 * 1024
-"""The most unpacked bytes of a package whose text is searched."""
-LARGEST_STREAM: Final = 64 * 1024 * 1024
-"""The most unpacked bytes of one stream of a PDF."""
-LARGEST_DRAWING: Final = 8 * 1024 * 1024
-"""The most unpacked bytes of what draws one page or form: its text is read in one piece."""
-LARGEST_LZW: Final = 256 * 1024
-"""The most packed bytes of a stream that is packed by LZW, whose unpacking has no limit."""
-MOST_TEXT: Final = 1024 * 1024 * 1024
-"""The most text of one entry, with all that lies inside of it."""
-MOST_DEPTH: Final = 4
-"""How deep packages, documents and attachments may lie inside each other."""
-
-# A few kilobytes may say that they are gigabytes. The library's limits hold for the whole process.
-pikepdf.settings.set_qpdf_limits(
-    flate_max_memory=LARGEST_STREAM,
-    run_length_max_memory=LARGEST_STREAM,
-    png_max_memory=LARGEST_STREAM,
-    tiff_max_memory=LARGEST_STREAM,
-    dct_max_memory=LARGEST_STREAM,
-    max_stream_filters=3,
+from direct311.runtime.extraction import confined, tags
+from direct311.runtime.extraction.documents import (
+    DOES_NOT_UNPACK,
+    OTHERS,
+    PIECE,
+    Entry,
+    entries_of,
+    extracted_here,
+    name_of,
 )
-
-_RECORD: Final = re.compile(
-    r"^data/(?:records|media)/(?P<record_id>[A-Za-z0-9_-]{1,64})(?:\.json$|/)"
-)
-_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv")
-_COLUMN: Final = "record_id"
-_OTHERS: Final = "data/media/"
-"""Where the files of residents lie."""
-BUNDLE: Final = "proofs/bundle.json"
-"""The log's proof of the case's entries."""
-_PAYLOAD: Final = "data/"
-"""What lies here is the records' own. The rows of the exemption log name records too, but have the
-names of staff in them."""
-_SHOWING: Final = frozenset({"Tj", "'", '"', "TJ"})
-_MOVING: Final = frozenset({"Td", "TD", "Tm", "T*", "ET"})
-_OPERATORS: Final = " ".join(("Tf", *sorted(_SHOWING), *sorted(_MOVING)))
-"""All others only draw, and a page may have millions of them."""
-_MOST_NESTED: Final = 60
-_MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
-
-
-SEVERAL: Final = ""
-"""In place of a record: only what is looked for everywhere is looked for."""
+from direct311.runtime.extraction.pieces import Extracted, NotExtractableError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,14 +43,6 @@ class FoundLeak:
 
 
 NOT_EXTRACTABLE: Final = "not_extractable"
-_DOES_NOT_UNPACK: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    OSError,
-)
 
 
 def leaks_in(
@@ -122,11 +63,11 @@ def leaks_in(
         counts[place] = counts.get(place, 0) + 1
 
     try:
-        entries = list(_entries(package))
+        entries = list(entries_of(package))
     except NotExtractableError:
         return (FoundLeak(0, None, None, NOT_EXTRACTABLE, 1),)
     for number, entry in enumerate(entries, 1):
-        for hit in _hits(scanner, _name_of(entry.name)):
+        for hit in _hits(scanner, name_of(entry.name)):
             named.add(number)
             found(number, None, hit[0], hit[1])
         try:
@@ -154,16 +95,16 @@ def leaks_in(
     )
 
 
-def _hash_of(entry: "_Entry") -> str | None:
+def _hash_of(entry: Entry) -> str | None:
     """The SHA-256 (hex) of an entry's name and bytes, however long; `None` if it does not
     unpack."""
     digest, size = sha256(entry.name.encode() + b"\0"), 0
     try:
         with entry.archive.open(entry.info) as file:
-            while piece := file.read(_PIECE):
+            while piece := file.read(PIECE):
                 digest.update(piece)
                 size += len(piece)
-    except _DOES_NOT_UNPACK:
+    except DOES_NOT_UNPACK:
         return None
     return digest.hexdigest() if size == entry.info.file_size else None
 
@@ -173,449 +114,9 @@ def extracted(name: str, content: bytes) -> Iterator[Extracted]:
 
     :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
     """
-    if name.startswith(_OTHERS) and not name.lower().endswith(file_texts.ENDINGS):
+    if name.startswith(OTHERS) and not name.lower().endswith(tags.ENDINGS):
         return confined.extracted(name, content)
     return extracted_here(name, content)
-
-
-def extracted_here(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
-    """All text of one entry, which is read in this process.
-
-    :raises NotExtractableError: it is of no known kind, broken, encrypted, or too large.
-    """
-    size = 0
-    for piece in _extracted(name, content, depth):
-        size += len(piece.text)
-        if size > MOST_TEXT:
-            raise NotExtractableError("more text than can be searched")
-        yield piece
-
-
-def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
-    if depth > MOST_DEPTH:
-        raise NotExtractableError("files lie too deep inside each other")
-    record_id = _record_of(name)
-    lower = name.lower()
-    if content.startswith(b"%PDF-") or lower.endswith(".pdf"):
-        yield from (Extracted(name, text, record_id) for text in _pdf(content, depth))
-    elif zipfile.is_zipfile(io.BytesIO(content)):
-        for entry in _entries(io.BytesIO(content)):
-            yield Extracted(name, _with_words_apart(entry.name), record_id)
-            for piece in extracted_here(entry.name, entry.content(), depth + 1):
-                yield Extracted(name, piece.text, piece.record_id or record_id)
-    elif name == BUNDLE:
-        yield Extracted(name, _events(_decoded(content)))
-    elif lower.endswith(".json"):
-        pieces = _json(_decoded(content), record_id, by_record=name.startswith(_PAYLOAD))
-        yield from (Extracted(name, *piece) for piece in pieces)
-    elif lower.endswith(".csv"):
-        pieces = _csv(_decoded(content), by_record=name.startswith(_PAYLOAD))
-        yield from (Extracted(name, *piece) for piece in pieces)
-    elif lower.endswith(_TEXTS):
-        yield Extracted(name, _decoded(content), record_id)
-    elif lower.endswith(file_texts.ENDINGS):
-        try:
-            yield from (Extracted(name, text, record_id) for text in file_texts.texts_in(content))
-        except file_texts.TooLongTagError:
-            raise NotExtractableError("a tag does not unpack") from None
-    else:
-        raise NotExtractableError("not a kind of file that can be searched")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-
-    @property
-    def name(self) -> str:
-        return self.info.filename
-
-    def content(self) -> bytes:
-        """:raises NotExtractableError: it does not unpack, or not to what it says."""
-        if self.info.file_size > LARGEST_ENTRY:
-            raise NotExtractableError("an entry is larger than it may be")
-        # It gives what was written without a copy, so an entry is in memory once.
-        read = io.BytesIO()
-        left = self.info.file_size + 1
-        try:
-            with self.archive.open(self.info) as file:
-                # Piece by piece: the library copies what it has read so far at each step.
-                while left > 0 and (piece := file.read(min(left, _PIECE))):
-                    left -= read.write(piece)
-        except _DOES_NOT_UNPACK:
-            raise NotExtractableError("an entry does not unpack") from None
-        content = read.getvalue()
-        if len(content) != self.info.file_size:
-            raise NotExtractableError("an entry is larger than it may be")
-        return content
-
-
-def _entries(package: BinaryIO) -> Iterator[_Entry]:
-    """The files of a zip. What lies outside of them is a file that cannot be searched."""
-    try:
-        archive = zipfile.ZipFile(package)
-        infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
-        raise NotExtractableError("not a zip") from None
-    if sum(info.file_size for info in infos) > LARGEST_PACKAGE:
-        raise NotExtractableError("too large")
-    if archive.comment or any(info.comment or info.extra for info in infos):
-        raise NotExtractableError("it has comments or extra fields")
-    if not _is_gapless(package, archive, infos):
-        raise NotExtractableError("it has bytes between its entries")
-    for info in infos:
-        if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
-            raise NotExtractableError("it has folders or links")
-        yield _Entry(archive, info)
-
-
-_LOCAL_HEADER: Final = 30
-_PIECE: Final = 1024 * 1024
-
-
-def _is_gapless(
-    package: BinaryIO, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]
-) -> bool:
-    """Whether the entries follow each other from the first byte to the directory, each with the
-    name that the directory has."""
-    at = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        package.seek(at)
-        header = package.read(_LOCAL_HEADER)
-        if info.header_offset != at or len(header) < _LOCAL_HEADER:
-            return False
-        name, extra = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
-        told = package.read(name)
-        if extra or told != info.orig_filename.encode(
-            "utf-8" if info.flag_bits & 0x800 else "cp437"
-        ):
-            return False
-        if info.flag_bits & 0x08:
-            return False
-        at += _LOCAL_HEADER + name + info.compress_size
-    return at == archive.start_dir
-
-
-def _name_of(name: str) -> Extracted:
-    return Extracted(name, _with_words_apart(name), _record_of(name))
-
-
-def _with_words_apart(name: str) -> str:
-    """A file's name, once as it is and once with a space before each capital in a word."""
-    return f"{name}\n{_CAMEL.sub(' ', name)}"
-
-
-def _record_of(name: str) -> str | None:
-    found = _RECORD.match(name)
-    return found["record_id"] if found else None
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise NotExtractableError("not in UTF-8") from None
-
-
-# ---------------------------------------------------------------- JSON and CSV
-
-
-def _json(text: str, record_id: str | None, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
-    """The text itself, and its strings without escapes. `by_record`: the strings of an object that
-    names a record are the record's own."""
-    yield text, SEVERAL if by_record and record_id is None else record_id
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
-        raise NotExtractableError("not JSON") from None
-    own: dict[str | None, list[str]] = {}
-    try:
-        _strings(tree, record_id, own, by_record=by_record)
-    except RecursionError:
-        raise NotExtractableError("nested too deep") from None
-    yield from (("\n".join(strings), whose) for whose, strings in own.items())
-
-
-def _events(text: str) -> str:
-    """What can be read in a bundle: its events. The rest is hashes, signatures and ciphertexts, and
-    each key in it opens the event that stands beside it."""
-    own: dict[str | None, list[str]] = {}
-    try:
-        shown = [each["event"] for each in json.loads(text)["receipts"]]
-        _strings(shown, None, own, by_record=False)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise NotExtractableError("not a bundle") from None
-    return "\n".join(own.get(None, []))
-
-
-def _strings(
-    node: Any, record_id: str | None, own: dict[str | None, list[str]], *, by_record: bool
-) -> None:
-    if isinstance(node, Mapping):
-        named = node.get(_COLUMN) if by_record and record_id is None else None
-        whose = named if isinstance(named, str) else record_id
-        for name, each in node.items():
-            own.setdefault(whose, []).append(name)
-            _strings(each, whose, own, by_record=by_record)
-    elif isinstance(node, list):
-        for each in node:
-            _strings(each, record_id, own, by_record=by_record)
-    elif node is not None and not isinstance(node, bool):
-        text = str(node)
-        found = own.setdefault(record_id, [])
-        found.append(text)
-        if isinstance(node, str) and text[:1] in '{["':
-            # JSON as a string inside JSON, as the texts of a field are kept.
-            with contextlib.suppress(ValueError):
-                _strings(json.loads(text), record_id, own, by_record=by_record)
-
-
-def _csv(text: str, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
-    """The text itself, and each row without quotes, since a value may be spread over cells.
-    `by_record`: a row belongs to the record that it names."""
-    # One limit for the whole process; the library's own is shorter than the texts of a record.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error:
-        raise NotExtractableError("not CSV") from None
-    if not rows:
-        return
-    head = rows[0]
-    place = head.index(_COLUMN) if by_record and _COLUMN in head else None
-    yield text, None if place is None else SEVERAL
-    yield "\n".join(head), None
-    for row in rows[1:]:
-        whose = row[place] if place is not None and place < len(row) else None
-        yield "\n".join(row), whose
-        for cell in row:
-            if cell[:1] in ("{", "["):
-                # A field of several texts. One that only begins like JSON was searched already.
-                with contextlib.suppress(NotExtractableError):
-                    yield from _json(cell, whose, by_record=by_record)
-
-
-# ---------------------------------------------------------------- PDF
-
-
-_BROKEN: Final = (
-    pikepdf.PdfError,
-    pikepdf.PasswordError,
-    pikepdf.DataDecodingError,
-    ValueError,
-    TypeError,
-    RecursionError,
-)
-
-
-def _pdf(content: bytes, depth: int) -> Iterator[str]:
-    """The text of a PDF: what its pages and forms show, and every string and stream in it."""
-    try:
-        with pikepdf.open(io.BytesIO(content)) as document:
-            if document.is_encrypted:
-                raise NotExtractableError("encrypted")
-            yield from _shown(document)
-            strings: list[str] = []
-            for each in document.objects:
-                _pdf_strings(each, strings)
-            _pdf_strings(document.trailer, strings)
-            yield "\n".join(strings)
-            for each in document.objects:
-                if isinstance(each, pikepdf.Stream) and not _is_picture(each):
-                    yield from _stream(each, depth)
-    except _BROKEN:
-        raise NotExtractableError("a PDF that does not open") from None
-    yield from _around(content)
-
-
-def _is_picture(stream: pikepdf.Stream) -> bool:
-    return stream.get("/Subtype") == "/Image"
-
-
-def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
-    """The decompressed bytes of a stream, as text; an attached file is extracted like an entry."""
-    content = _unpacked(stream)
-    if stream.get("/Type") == "/EmbeddedFile":
-        name = "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
-        yield from (piece.text for piece in extracted_here(name, content, depth + 1))
-        return
-    if "/Length1" in stream or stream.get("/Subtype") in ("/Type1C", "/CIDFontType0C", "/OpenType"):
-        # A font: its glyphs are no text.
-        return
-    yield content.decode("latin-1")
-
-
-def _unpacked(stream: pikepdf.Stream) -> bytes:
-    """:raises NotExtractableError: it is larger than it may be.
-    :raises pikepdf.PdfError: it does not unpack."""
-    filters = str(stream.get("/Filter", ""))
-    if "LZW" in filters and len(stream.read_raw_bytes()) > LARGEST_LZW:
-        raise NotExtractableError("a stream is too large")
-    content = stream.read_bytes()
-    if len(content) > LARGEST_STREAM:
-        raise NotExtractableError("a stream is too large")
-    return content
-
-
-def _pdf_strings(node: Any, found: list[str], depth: int = 0) -> None:
-    """Every string of an object: titles, annotations, fields of forms, names of files. The objects
-    that it refers to are looked at by themselves."""
-    if depth > _MOST_NESTED:
-        raise NotExtractableError("nested too deep")
-    if isinstance(node, pikepdf.String):
-        found.append(str(node))
-        return
-    if isinstance(node, pikepdf.Array):
-        parts = list(node)
-    elif isinstance(node, pikepdf.Dictionary | pikepdf.Stream):
-        parts = [node[name] for name in node.keys()]  # noqa: SIM118
-    else:
-        return
-    for part in parts:
-        if not getattr(part, "is_indirect", False):
-            _pdf_strings(part, found, depth + 1)
-
-
-_RAW_STREAM: Final = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
-
-
-def _around(content: bytes) -> Iterator[str]:
-    """What is in the file besides the document that it shows: bytes around it, and the objects of
-    earlier versions with their streams."""
-    yield _RAW_STREAM.sub(b"", content).decode("latin-1")
-    for found in _RAW_STREAM.finditer(content):
-        packed = found[1]
-        if packed.rstrip().endswith(b"~>"):
-            with contextlib.suppress(ValueError):
-                packed = base64.a85decode(packed.strip().removesuffix(b"~>"))
-        with contextlib.suppress(zlib.error):
-            packed = zlib.decompressobj().decompress(packed, LARGEST_STREAM)
-            yield packed.decode("latin-1")
-
-
-def _shown(document: pikepdf.Pdf) -> Iterator[str]:
-    """The text that each page, form and appearance shows, by the fonts of its resources."""
-    for page in document.pages:
-        yield "".join(_text_of(page, page.resources, {}))
-    for each in document.objects:
-        if isinstance(each, pikepdf.Stream) and each.get("/Subtype") == "/Form":
-            yield "".join(_text_of(each, each.get("/Resources"), {}))
-
-
-def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator[str]:
-    fonts = resources.get("/Font", {}) if resources is not None else {}
-    font = _Font(None)
-    if sum(len(_unpacked(each)) for each in _drawing(source)) > LARGEST_DRAWING:
-        raise NotExtractableError("a page that draws too much")
-    for instruction in pikepdf.parse_content_stream(source, _OPERATORS):
-        operands, name = instruction.operands, str(instruction.operator)
-        if name == "Tf" and operands:
-            chosen = str(operands[0])
-            font = cache.setdefault(chosen, _Font(fonts.get(chosen)))
-        elif name in _SHOWING and operands:
-            for each in operands[0] if name == "TJ" else operands[-1:]:
-                if isinstance(each, pikepdf.String):
-                    yield font.text(bytes(each))
-            if name in ("'", '"'):
-                yield "\n"
-        elif name in _MOVING:
-            # Where the text goes on elsewhere. Spaces and line ends do not matter to the search.
-            yield "\n"
-
-
-def _drawing(source: Any) -> Sequence[pikepdf.Stream]:
-    """The streams that draw a page or a form."""
-    drawn = source.obj.get("/Contents", ()) if isinstance(source, pikepdf.Page) else source
-    parts = [drawn] if isinstance(drawn, pikepdf.Stream) else list(drawn)
-    return [each for each in parts if isinstance(each, pikepdf.Stream)]
-
-
-class _Font:
-    """Which characters the bytes of a shown string are.
-
-    :raises NotExtractableError: a font of several bytes a character does not say it.
-    """
-
-    def __init__(self, font: Any) -> None:
-        self._codes: dict[int, str] = {}
-        self._width = 1
-        if font is None:
-            return
-        composite = font.get("/Subtype") == "/Type0"
-        self._width = 2 if composite else 1
-        mapped = font.get("/ToUnicode")
-        if isinstance(mapped, pikepdf.Stream):
-            self._codes = dict(_mapped(_unpacked(mapped).decode("latin-1")))
-        elif composite:
-            raise NotExtractableError("a font does not say which characters it shows")
-        encoding = font.get("/Encoding")
-        if not self._codes and isinstance(encoding, pikepdf.Dictionary):
-            self._codes = dict(_differences(encoding.get("/Differences", ())))
-
-    def text(self, shown: bytes) -> str:
-        width = self._width
-        codes = (
-            int.from_bytes(shown[at : at + width], "big") for at in range(0, len(shown), width)
-        )
-        return "".join(self._codes.get(code) or self._other(code) for code in codes)
-
-    def _other(self, code: int) -> str:
-        return bytes([code]).decode("cp1252", "replace") if code < 256 else "\ufffd"
-
-
-def _mapped(cmap: str) -> Iterator[tuple[int, str]]:
-    """The codes of a ToUnicode map (ISO 32000-1, section 9.10.3) with their characters."""
-    for block in re.findall(r"beginbfchar(.*?)endbfchar", cmap, re.DOTALL):
-        given = _MIDDLE.findall(block)
-        for code, text in zip(given[::2], given[1::2], strict=False):
-            yield int(code.replace(" ", ""), 16), _utf16(text)
-    for block in re.findall(r"beginbfrange(.*?)endbfrange", cmap, re.DOTALL):
-        for first, last, many, one in re.findall(
-            r"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:\[(.*?)\]|<([0-9A-Fa-f\s]+)>)",
-            block,
-            re.DOTALL,
-        ):
-            codes = range(int(first, 16), min(int(last, 16), int(first, 16) + 65_535) + 1)
-            if many:
-                yield from zip(codes, map(_utf16, _MIDDLE.findall(many)), strict=False)
-                continue
-            start = _utf16(one)
-            for step, code in enumerate(codes):
-                yield code, start[:-1] + chr(min(ord(start[-1]) + step, 0x10FFFF))
-
-
-def _utf16(text: str) -> str:
-    found = bytes.fromhex("".join(text.split())).decode("utf-16-be", "replace")
-    return found or "\ufffd"
-
-
-def _differences(given: Any) -> Iterator[tuple[int, str]]:
-    """The codes that an encoding gives to glyphs with names (Adobe Glyph List: `uniXXXX`, and the
-    letters and digits by themselves)."""
-    code = 0
-    for each in given:
-        if isinstance(each, int):
-            code = each
-            continue
-        name = str(each).removeprefix("/")
-        if len(name) == 1:
-            yield code, name
-        elif name in _GLYPHS:
-            yield code, _GLYPHS[name]
-        elif found := re.fullmatch(r"uni([0-9A-F]{4})|u([0-9A-F]{4,6})", name):
-            yield code, chr(int(found[1] or found[2], 16))
-        code += 1
-
-
-_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_GLYPHS: Final[Mapping[str, str]] = {
-    **{name: str(digit) for digit, name in enumerate(_DIGITS)},
-    "at": "@",
-    "period": ".",
-    "hyphen": "-",
-    "space": " ",
-}
 
 
 def _hits(scanner: LeakScanner, piece: Extracted) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Final
 
-from direct311.retention.packages.extraction import (
+from direct311.runtime.extraction.pieces import (
     DONE,
     LENGTHS,
     NOTHING,
@@ -52,7 +52,7 @@ class _Extractor:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "direct311.retention.packages.extractor"],
+                [sys.executable, "-I", "-m", "direct311.runtime.extraction.extractor"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

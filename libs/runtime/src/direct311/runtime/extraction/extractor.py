@@ -6,7 +6,9 @@ It reads questions from its input and answers on its output, as `extraction` say
 import sys
 from typing import BinaryIO, Final
 
-from direct311.retention.packages.extraction import (
+from direct311.runtime.confinement import allow_cpu, confine
+from direct311.runtime.extraction.documents import extracted_here
+from direct311.runtime.extraction.pieces import (
     DONE,
     FAILED,
     LENGTHS,
@@ -16,8 +18,6 @@ from direct311.retention.packages.extraction import (
     Extracted,
     NotExtractableError,
 )
-from direct311.retention.packages.leaks import extracted_here
-from direct311.runtime.confinement import allow_cpu, confine
 
 MEMORY: Final = 2 * 1024**3
 """Of address space; most of it is libraries."""

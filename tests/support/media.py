@@ -14,9 +14,9 @@ from direct311.media.lifecycle import consumers as lifecycle_events
 from direct311.media.lifecycle.handlers import DestroyMedia, Sweep
 from direct311.media.pictures import Limits
 from direct311.media.record import CleanCopy, RecordMedia
-from direct311.media.review.adapters import rendering
+from direct311.media.review.adapters import render_worker, rendering
 from direct311.media.review.adapters.rendering import RenderLimits
-from direct311.media.review.domain import Burnt, Look, PageImage
+from direct311.media.review.domain import Burnt, FileFingerprints, Look, PageImage
 from direct311.media.review.ports import UnrenderableError
 from direct311.media.uploads.adapters.pictures import examine
 from direct311.media.uploads.adapters.seals import VaultSeals
@@ -265,6 +265,15 @@ class DirectRenderer:
     async def burn(self, data: bytes, content_type: str, boxes: Sequence[Box]) -> Burnt:
         self.asked.append("burn")
         return rendering.burn(data, content_type, boxes, self.limits)
+
+    async def fingerprint(
+        self, data: bytes, content_type: str, record_id: str, boxes: Sequence[Box], key: bytes
+    ) -> FileFingerprints:
+        self.asked.append("fingerprint")
+        head = {"do": "fingerprint", "content_type": content_type, "record_id": record_id}
+        told = [box.model_dump(mode="json") for box in boxes]
+        _, body = render_worker.answer({**head, "boxes": told, "key": key.hex()}, data, self.limits)
+        return FileFingerprints.model_validate_json(body)
 
 
 class FragileAccessLog(InMemoryAccessLog):

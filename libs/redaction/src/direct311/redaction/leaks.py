@@ -65,6 +65,7 @@ class LeakRules(Data):
     version: str
     kinds: tuple[LeakKind, ...]
     street: dict[str, str]
+    nobody: tuple[str, ...] = ()
 
 
 def _problems(rules: LeakRules) -> Iterator[Problem]:
@@ -90,11 +91,12 @@ def leak_kinds() -> Sequence[str]:
 @dataclass(frozen=True, slots=True)
 class WithheldValue:
     """A value that must not be in a package, with the record from which it was withheld. `kind`:
-    one of `leak_kinds`."""
+    one of `leak_kinds`. `in_pieces`: it is also cut into pieces, if values of its kind are."""
 
     record_id: str
     kind: str
     text: str = field(repr=False)
+    in_pieces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,25 @@ class Keyed:
         """The keyed hash that confirms a value in its normal form."""
         return digest(self._confirming, normal.encode(), sha256)[:_MAC_BYTES]
 
+    def file_mac(self, sha256_of_file: bytes) -> bytes:
+        """The keyed hash of a whole file or picture, from its SHA-256."""
+        return digest(self._confirming, b"file:" + sha256_of_file, sha256)[:_MAC_BYTES]
+
+
+def normal_form(text: str) -> str:
+    """A text as values and texts are compared: its letters and digits, decoded and folded."""
+    return "".join(_WORD.findall(shadow_of(text)))
+
+
+def is_nobody(name: str) -> bool:
+    """Whether programs write this as a name where nobody gave one."""
+    return normal_form(name) in _nobody()
+
+
+@cache
+def _nobody() -> frozenset[str]:
+    return frozenset(map(normal_form, leak_rules().nobody))
+
 
 def fingerprints(key: bytes, values: Iterable[WithheldValue]) -> tuple[Fingerprint, ...]:
     """What to look for, so that these values are found. A value that is too short to be looked for
@@ -159,7 +180,7 @@ def fingerprints(key: bytes, values: Iterable[WithheldValue]) -> tuple[Fingerpri
     found: dict[tuple[str, str, bool], Fingerprint] = {}
     for value in values:
         rule = kinds[value.kind]
-        for words, whole in _forms(value.text, rule):
+        for words, whole in _forms(value.text, rule, in_pieces=value.in_pieces):
             normal = "".join(words)
             own = not whole or len(normal) < rule.least or len(words) < rule.words
             if len(normal) < rule.own:
@@ -179,7 +200,7 @@ def fingerprints(key: bytes, values: Iterable[WithheldValue]) -> tuple[Fingerpri
     return tuple(found.values())
 
 
-def _forms(text: str, rule: LeakKind) -> Iterator[tuple[Sequence[str], bool]]:
+def _forms(text: str, rule: LeakKind, *, in_pieces: bool) -> Iterator[tuple[Sequence[str], bool]]:
     """The words of what is looked for, in all ways in which the value may be written, and whether
     that is the whole value."""
     words = _WORD.findall(shadow_of(text))
@@ -187,7 +208,7 @@ def _forms(text: str, rule: LeakKind) -> Iterator[tuple[Sequence[str], bool]]:
         yield from ((number, True) for number in _numbers(text, words))
         return
     yield words, True
-    if rule.pieces is not None and sum(map(len, words)) >= 2 * rule.pieces:
+    if in_pieces and rule.pieces is not None and sum(map(len, words)) >= 2 * rule.pieces:
         yield from ((piece, False) for piece in _pieces(words, rule.pieces))
     if rule.reordered and len(words) > 1:
         yield [words[-1], *words[:-1]], True

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, replaced
 from direct311.schemas.events import DisclosureKind
 from direct311.schemas.model import Code, RecordId
 
@@ -33,7 +33,8 @@ class Box(Model):
 class FileDecision(Model):
     """What one person decided about a file for one case. `kind`: of the case. `version`: 1 for the
     first decision, one more for each that replaces it. `codes`: of the exemptions that withhold the
-    whole file. `protected`: whether the record was protected when it was decided."""
+    whole file. `protected`: whether the record was protected when it was decided. `rendered`:
+    whether somebody was given what goes out of the file by it."""
 
     case_id: RecordId
     media_id: RecordId
@@ -45,11 +46,16 @@ class FileDecision(Model):
     decided_by: str
     decided_at: Instant
     protected: bool = False
+    rendered: bool = False
 
     @property
     def cited(self) -> tuple[str, ...]:
         """The code of each box, or each code that withholds the file."""
         return self.codes if self.outcome == "withhold" else tuple(box.code for box in self.boxes)
+
+    def once_rendered(self) -> "FileDecision":
+        """A copy by which something went out."""
+        return replaced(self, rendered=True)
 
     def may_be_offered_to(self, kind: DisclosureKind) -> bool:
         """Whether the reviewer of a case of this kind may learn of it. That law enforcement has a

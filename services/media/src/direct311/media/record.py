@@ -1,6 +1,6 @@
 """What is stored about a record's files, and under which names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -97,13 +97,15 @@ class MediaFile(Model):
 
 class RecordMedia(RecordState):
     """All uploads of one record. `department`: who has the job now. `decisions`: what was decided
-    about its files for disclosure cases, the newest last."""
+    about its files for disclosure cases, the newest last. `earlier`: decisions by which something
+    was withheld from what went out, and which others have replaced."""
 
     protected: bool = False
     files: tuple[MediaFile, ...] = ()
     department: str | None = None
     eligible_on: OnDate | None = None
     decisions: tuple[FileDecision, ...] = ()
+    earlier: tuple[FileDecision, ...] = ()
 
     def assigned(self, department: str) -> "RecordMedia":
         """A copy that belongs to this department."""
@@ -131,7 +133,26 @@ class RecordMedia(RecordState):
         """A copy with this in place of what was decided before about the file for the case."""
         before = self.decision(decision.case_id, decision.media_id)
         kept = tuple(each for each in self.decisions if each is not before)
-        return replaced(self, decisions=(*kept, decision))
+        earlier = self.earlier
+        if before is not None and before.rendered:
+            earlier = (*earlier, before)
+        return replaced(self, decisions=(*kept, decision), earlier=earlier)
+
+    def rendered(self, decision: FileDecision) -> "RecordMedia":
+        """A copy that remembers that this decision was rendered."""
+        decisions = tuple(
+            each.once_rendered() if each == decision else each for each in self.decisions
+        )
+        return replaced(self, decisions=decisions)
+
+    def withheld_by(self, case_id: str, media_id: str) -> Sequence[FileDecision]:
+        """Every decision for the case by which something of the file is withheld, or was withheld
+        when it went out."""
+        return [
+            each
+            for each in (*self.earlier, *self.decisions)
+            if (each.case_id, each.media_id) == (case_id, media_id) and each.cited
+        ]
 
     def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
         """The uploads that are not known yet, each once."""

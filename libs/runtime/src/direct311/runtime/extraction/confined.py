@@ -98,10 +98,11 @@ def _asked(process: subprocess.Popen[bytes], name: str, content: bytes) -> Itera
         left -= sum(each for each in lengths if each != NOTHING)
         if left < 0:
             raise NotExtractableError("too much text")
-        entry, text, record_id = (
-            None if each == NOTHING else _read(process.stdout, each).decode() for each in lengths
+        *texts, sha256 = (
+            None if each == NOTHING else _read(process.stdout, each) for each in lengths
         )
-        yield Extracted(entry or "", text or "", record_id)
+        entry, text, record_id = (None if each is None else each.decode() for each in texts)
+        yield Extracted(entry or "", text or "", record_id, sha256)
     if said != DONE:
         raise NotExtractableError("not a document that can be searched")
 

@@ -16,7 +16,8 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, BinaryIO, Final
 
 import pikepdf
@@ -103,12 +104,16 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
     record_id = record_of(name)
     lower = name.lower()
     if content.startswith(b"%PDF-") or lower.endswith(".pdf"):
-        yield from (Extracted(name, text, record_id) for text in _pdf(content, depth))
+        yield from (
+            replace(piece, entry=name, record_id=record_id) for piece in _pdf(content, depth)
+        )
     elif zipfile.is_zipfile(io.BytesIO(content)):
         for entry in entries_of(io.BytesIO(content)):
             yield Extracted(name, _with_words_apart(entry.name), record_id)
-            for piece in extracted_here(entry.name, entry.content(), depth + 1):
-                yield Extracted(name, piece.text, piece.record_id or record_id)
+            inner = entry.content()
+            yield Extracted(name, "", record_id, sha256(inner).digest())
+            for piece in extracted_here(entry.name, inner, depth + 1):
+                yield replace(piece, entry=name, record_id=piece.record_id or record_id)
     elif name == BUNDLE:
         yield Extracted(name, _events(_decoded(content)))
     elif lower.endswith(".json"):
@@ -305,7 +310,7 @@ def _csv(text: str, *, by_record: bool) -> Iterator[tuple[str, str | None]]:
 # ---------------------------------------------------------------- PDF
 
 
-_BROKEN: Final = (
+BROKEN_PDF: Final = (
     pikepdf.PdfError,
     pikepdf.PasswordError,
     pikepdf.DataDecodingError,
@@ -313,46 +318,67 @@ _BROKEN: Final = (
     TypeError,
     RecursionError,
 )
+"""What reading a PDF raises."""
 
 
-def _pdf(content: bytes, depth: int) -> Iterator[str]:
+def _pdf(content: bytes, depth: int) -> Iterator[Extracted]:
     """The text of a PDF: what its pages and forms show, and every string and stream in it."""
     try:
         with pikepdf.open(io.BytesIO(content)) as document:
             if document.is_encrypted:
                 raise NotExtractableError("encrypted")
-            yield from _shown(document)
+            yield from map(_of_pdf, _shown(document))
             strings: list[str] = []
             for each in document.objects:
                 _pdf_strings(each, strings)
             _pdf_strings(document.trailer, strings)
-            yield "\n".join(strings)
+            yield _of_pdf("\n".join(strings))
             for each in document.objects:
-                if isinstance(each, pikepdf.Stream) and not _is_picture(each):
+                if not isinstance(each, pikepdf.Stream):
+                    continue
+                if is_picture(each):
+                    # A JPEG lies in a PDF as it was.
+                    yield Extracted("", "", None, sha256(each.read_raw_bytes()).digest())
+                else:
                     yield from _stream(each, depth)
-    except _BROKEN:
+    except BROKEN_PDF:
         raise NotExtractableError("a PDF that does not open") from None
-    yield from _around(content)
+    yield from map(_of_pdf, _around(content))
 
 
-def _is_picture(stream: pikepdf.Stream) -> bool:
+def _of_pdf(text: str) -> Extracted:
+    return Extracted("", text)
+
+
+def is_picture(stream: pikepdf.Stream) -> bool:
+    """Whether a stream of a PDF is a picture."""
     return stream.get("/Subtype") == "/Image"
 
 
-def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[str]:
+def is_attached(stream: pikepdf.Stream) -> bool:
+    """Whether a stream of a PDF is an attached file."""
+    return stream.get("/Type") == "/EmbeddedFile"
+
+
+def _stream(stream: pikepdf.Stream, depth: int) -> Iterator[Extracted]:
     """The decompressed bytes of a stream, as text; an attached file is extracted like an entry."""
-    content = _unpacked(stream)
-    if stream.get("/Type") == "/EmbeddedFile":
-        name = "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
-        yield from (piece.text for piece in extracted_here(name, content, depth + 1))
+    content = unpacked(stream)
+    if is_attached(stream):
+        yield Extracted("", "", None, sha256(content).digest())
+        yield from extracted_here(name_of_attached(content), content, depth + 1)
         return
     if "/Length1" in stream or stream.get("/Subtype") in ("/Type1C", "/CIDFontType0C", "/OpenType"):
         # A font: its glyphs are no text.
         return
-    yield content.decode("latin-1")
+    yield _of_pdf(content.decode("latin-1"))
 
 
-def _unpacked(stream: pikepdf.Stream) -> bytes:
+def name_of_attached(content: bytes) -> str:
+    """By which name an attached file is extracted."""
+    return "attachment.pdf" if content.startswith(b"%PDF-") else "attachment.txt"
+
+
+def unpacked(stream: pikepdf.Stream) -> bytes:
     """:raises NotExtractableError: it is larger than it may be.
     :raises pikepdf.PdfError: it does not unpack."""
     filters = str(stream.get("/Filter", ""))
@@ -412,7 +438,7 @@ def _shown(document: pikepdf.Pdf) -> Iterator[str]:
 def _text_of(source: Any, resources: Any, cache: dict[str, "_Font"]) -> Iterator[str]:
     fonts = resources.get("/Font", {}) if resources is not None else {}
     font = _Font(None)
-    if sum(len(_unpacked(each)) for each in _drawing(source)) > LARGEST_DRAWING:
+    if sum(len(unpacked(each)) for each in _drawing(source)) > LARGEST_DRAWING:
         raise NotExtractableError("a page that draws too much")
     for instruction in pikepdf.parse_content_stream(source, _OPERATORS):
         operands, name = instruction.operands, str(instruction.operator)
@@ -452,7 +478,7 @@ class _Font:
         self._width = 2 if composite else 1
         mapped = font.get("/ToUnicode")
         if isinstance(mapped, pikepdf.Stream):
-            self._codes = dict(_mapped(_unpacked(mapped).decode("latin-1")))
+            self._codes = dict(_mapped(unpacked(mapped).decode("latin-1")))
         elif composite:
             raise NotExtractableError("a font does not say which characters it shows")
         encoding = font.get("/Encoding")

@@ -42,12 +42,13 @@ def main(asked: BinaryIO, answers: BinaryIO) -> None:
 
 def _packed(piece: Extracted) -> bytes:
     # A text that is no text anywhere else, such as half of a pair, has no withheld value.
-    strings = [
+    members = [
         None if each is None else each.encode("utf-8", "replace")
         for each in (piece.entry, piece.text, piece.record_id)
     ]
-    lengths = (NOTHING if each is None else len(each) for each in strings)
-    return TEXT_LENGTHS.pack(*lengths) + b"".join(each or b"" for each in strings)
+    members.append(piece.sha256)
+    lengths = (NOTHING if each is None else len(each) for each in members)
+    return TEXT_LENGTHS.pack(*lengths) + b"".join(each or b"" for each in members)
 
 
 if __name__ == "__main__":

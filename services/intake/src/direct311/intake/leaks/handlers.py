@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from direct311.intake.leaks.domain import WithheldText
 from direct311.intake.leaks.ports import Withheld
-from direct311.redaction import Kind, redact
+from direct311.redaction.leak_values import values_in
 from direct311.redaction.leaks import Fingerprint, WithheldValue, fingerprints
 from direct311.runtime.access.rules import Caller
 
@@ -28,20 +28,7 @@ _KIND_OF_FIELD: Mapping[str, str] = MappingProxyType(
     }
 )
 """The other fields are texts."""
-_KIND_OF_SPAN: Mapping[Kind, str] = MappingProxyType(
-    {
-        "card": "number",
-        "bank": "number",
-        "social_security": "number",
-        "email": "email",
-        "telephone": "telephone",
-        "home_address": "address",
-        "name": "name",
-    }
-)
 _NAMED = ("first_name", "last_name")
-_FEW_WORDS = 4
-"""A span of no more words, without a digit, is looked for like a name."""
 
 
 class FingerprintWithheld:
@@ -94,24 +81,7 @@ def values_of(record_id: str, texts: Sequence[WithheldText]) -> Iterator[Withhel
         if kind is not None and each.whole:
             yield WithheldValue(record_id, kind, each.text)
             continue
-        found = redact(each.text).spans
-        alone = len(found) == 1 and found[0][1] - found[0][0] == len(each.text.strip())
-        if not alone:
-            yield WithheldValue(record_id, _kind_of(each), each.text)
-        for start, end, span in found:
-            yield WithheldValue(record_id, _KIND_OF_SPAN[span], each.text[start:end])
+        yield from values_in(record_id, each.text, whole=each.whole)
     named = {each.field: each.text for each in texts if each.whole}
     if all(part in named for part in _NAMED):
         yield WithheldValue(record_id, "name", " ".join(named[part] for part in _NAMED))
-
-
-def _kind_of(each: WithheldText) -> str:
-    """How a text is looked for that is neither a contact field nor what a rule finds."""
-    words = each.text.split()
-    if each.whole or len(words) > 3 * _FEW_WORDS:
-        return "text"
-    if not any(char.isdecimal() for char in each.text):
-        return "name" if len(words) <= _FEW_WORDS else "text"
-    if any(char.isalpha() for char in each.text):
-        return "address" if len(words) > 1 else "identifier"
-    return "number"

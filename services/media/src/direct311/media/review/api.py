@@ -1,5 +1,7 @@
 """Files of disclosure cases over HTTP: for reviewers, and for retention on behalf of a worker."""
 
+import base64
+import binascii
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -8,12 +10,14 @@ from pydantic import Field, model_validator
 from direct311.media.decisions import MOST_BOXES, MOST_PAGES, Box, FileDecision, FileOutcome
 from direct311.media.review.domain import (
     FileExemptions,
+    FileFingerprints,
     FileKind,
     Finding,
     PageSize,
     Unrenderable,
 )
 from direct311.media.review.handlers import FileReviews, Order, Question, ReviewedFile
+from direct311.redaction.leaks import KEY_BYTES
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -78,6 +82,18 @@ class RenderingQuestion(CaseQuestion, extra="forbid"):
     """For whom the file is rendered: a class of recipient, as a code."""
 
     recipient: Code
+
+
+class LeakQuestion(CaseQuestion, extra="forbid"):
+    """`key`: 32 random bytes, made for one build of a package, in base64. The caller drops it with
+    the answer. `decisions`: of the decision by which the file was rendered, as `…/rendering` names
+    it. `whole`: nothing of the file went out. `released`: the file, or what is left of it, went out
+    with an earlier part of the case."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$", repr=False)]
+    decisions: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    whole: bool = False
+    released: bool = False
 
 
 class DecisionView(Model):
@@ -225,6 +241,24 @@ def rendering_router(authenticator: Authenticator, reviews: FileReviews) -> APIR
         _require_retention(caller)
         return await reviews.exemptions(Question(caller, question.purpose, case_id, media_id))
 
+    @router.post("/{case_id}/files/{media_id}/leaks")
+    async def leaks(
+        case_id: Case,
+        media_id: File,
+        question: LeakQuestion,
+        caller: Annotated[Caller, caller_from],
+    ) -> FileFingerprints:
+        """Keyed fingerprints of what is withheld of the file, to look for in a finished package.
+        Opening the file is an access of the person, written to the log first."""
+        _require_retention(caller)
+        return await reviews.fingerprints(
+            Question(caller, question.purpose, case_id, media_id),
+            _key(question.key),
+            question.decisions,
+            whole=question.whole,
+            released=question.released,
+        )
+
     return router
 
 
@@ -236,6 +270,16 @@ HEADERS: Final = {
     "Direct311-Version": "Of the decision",
 }
 """Of an answer with a file's bytes."""
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise RefusedError("malformed", f"key must be {KEY_BYTES} bytes in base64.", field="key")
+    return key
 
 
 def _require_retention(caller: Caller) -> None:

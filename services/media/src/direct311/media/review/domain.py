@@ -111,6 +111,29 @@ class FileExemptions(Model):
     withheld: tuple[WithheldRow, ...] = ()
 
 
+class FileFingerprint(Model):
+    """One value to look for. `rolling` (16 hex digits) is of its first `window` characters; `mac`
+    (32 hex digits) of all `length`. `own`: only in its record's own text."""
+
+    record_id: str
+    kind: str
+    length: int
+    window: int
+    rolling: str
+    mac: str
+    own: bool
+
+
+class FileFingerprints(Model):
+    """What a finished package is searched for, so that what is withheld of one file is found.
+    `files`: keyed hashes (32 hex digits) of the file itself, and of larger pictures and attachments
+    in it. `record_id`: from which it is withheld; `None` if nothing is."""
+
+    record_id: str | None = None
+    fingerprints: tuple[FileFingerprint, ...] = ()
+    files: tuple[str, ...] = ()
+
+
 RenderedKind = Literal["original", "redacted"]
 """A file as it came, or made anew from pixels with black boxes."""
 
@@ -133,9 +156,12 @@ class RenderedFile(Model):
 
 
 def hash_of(decision: FileDecision) -> str:
-    """SHA-256 (hex) of the decision as canonical JSON."""
+    """SHA-256 (hex) of the decision as canonical JSON, whether or not it has rendered."""
     text = json.dumps(
-        decision.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        decision.model_dump(mode="json", exclude={"rendered"}),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -25,6 +25,7 @@ from direct311.media.review.domain import (
     FIELD,
     UNSCANNED,
     FileExemptions,
+    FileFingerprints,
     FileKind,
     Finding,
     Look,
@@ -38,6 +39,7 @@ from direct311.media.review.domain import (
 )
 from direct311.media.review.ports import FilesById, Renderer, UnrenderableError
 from direct311.media.sealing import sealed_name
+from direct311.redaction.leaks import Keyed
 from direct311.runtime.access.disclosures import Disclosures, under_case
 from direct311.runtime.access.exemptions import Exemption, Exemptions
 from direct311.runtime.access.ledger import Access
@@ -220,6 +222,7 @@ class FileReviews:
         decision = await self._decided(asked, state, operation)
         if decision.outcome == "withhold":
             await self._told(asked, state, operation)
+            await self._remembered(asked, state.record_id, decision)
             return self._exemptions_of(state, decision)
         content_type = file.content_type or ""
         data = await self._opened(
@@ -235,6 +238,7 @@ class FileReviews:
             if is_burnable(content_type):
                 warnings = (await self._renderer.look(data, content_type)).findings
             return await self._rendered(state, decision, "original", content_type, data, warnings)
+        await self._remembered(asked, state.record_id, decision)
         try:
             burnt = await self._renderer.burn(data, content_type, decision.boxes)
         except UnrenderableError as error:
@@ -251,6 +255,70 @@ class FileReviews:
         decision = await self._decided(asked, state, operation)
         await self._told(asked, state, operation)
         return self._exemptions_of(state, decision)
+
+    async def fingerprints(
+        self, asked: Question, key: bytes, decisions: str, *, whole: bool, released: bool
+    ) -> FileFingerprints:
+        """What to look for in a package, so that what is withheld of the file is found. The key is
+        used for this answer only, and kept nowhere. The file is an access of the caller.
+
+        :param key: of one build of a package.
+        :param decisions: SHA-256 (hex) of the decision by which the file was rendered.
+        :param whole: nothing of it went out, also if the decision says otherwise.
+        :param released: that was for a package that went out; the decision may be an earlier one.
+        :raises RefusedError: no grant of the case opens the file, or what was rendered is not what
+            would be rendered now.
+        """
+        operation = f"POST {_INTERNAL}/leaks"
+        state, file = await self._found(asked, operation)
+        if released:
+            known = state.withheld_by(asked.case_id, asked.media_id)
+            # What media does not remember may have been any of them.
+            withholding = [each for each in known if hash_of(each) == decisions] or known
+        else:
+            decision = await self._decided(asked, state, operation)
+            if hash_of(decision) != decisions:
+                await self._check_grant(asked, state, operation)
+                raise RefusedError("changed", "The file was decided anew.")
+            withholding = [decision] if decision.cited else []
+        if not withholding:
+            await self._check_grant(asked, state, operation)
+            return FileFingerprints()
+        data = await self._opened(asked, state, operation)
+        about = data, file.content_type or "", state.record_id
+        found = [
+            await self._fingerprinted(*about, () if whole else each.boxes, key)
+            for each in withholding
+        ]
+        return FileFingerprints(
+            record_id=state.record_id,
+            fingerprints=tuple(dict.fromkeys(each for one in found for each in one.fingerprints)),
+            files=tuple(dict.fromkeys(each for one in found for each in one.files)),
+        )
+
+    async def _fingerprinted(
+        self, data: bytes, content_type: str, record_id: str, boxes: Sequence[Box], key: bytes
+    ) -> FileFingerprints:
+        try:
+            return await self._renderer.fingerprint(data, content_type, record_id, boxes, key)
+        except UnrenderableError:
+            # Nobody here can read it, but somebody may have sent the same file elsewhere.
+            digest = await asyncio.to_thread(hashlib.sha256, data)
+            return FileFingerprints(files=(Keyed(key).file_mac(digest.digest()).hex(),))
+
+    async def _remembered(self, asked: Question, record_id: str, decision: FileDecision) -> None:
+        """Remember what withheld something from what goes out, before it does, for the leak check
+        of later parts."""
+        if decision.rendered:
+            return
+
+        async def decide(current: RecordMedia) -> Change[RecordMedia] | None:
+            known = current.decision(asked.case_id, asked.media_id)
+            if known is None or hash_of(known) != hash_of(decision):
+                raise RefusedError("changed", "The file was decided anew.")
+            return None if known.rendered else Change(current.rendered(known))
+
+        await self._processor.change(record_id, self._ids.new(), decide)
 
     # ------------------------------------------------------------ what is known
 
@@ -374,7 +442,8 @@ class FileReviews:
             )
 
     def _check_room(self, order: Order, state: RecordMedia, before: FileDecision | None) -> None:
-        others = sum(len(each.boxes) for each in state.decisions if each is not before)
+        kept = [each for each in state.decisions if each is not before or each.rendered]
+        others = sum(len(each.boxes) for each in (*kept, *state.earlier))
         if len(order.boxes) > MOST_BOXES or others + len(order.boxes) > MOST_BOXES_OF_A_RECORD:
             raise RefusedError("full", "The record has as many boxes as it may.", field="boxes")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from direct311.media.decisions import Box
-from direct311.media.review.domain import Burnt, Look, PageImage, Unrenderable
+from direct311.media.review.domain import Burnt, FileFingerprints, Look, PageImage, Unrenderable
 from direct311.runtime.errors import TransientError
 
 
@@ -50,5 +50,17 @@ class Renderer(Protocol):
         """The whole file anew, from pixels with these boxes black.
 
         :raises UnrenderableError: it cannot be rendered, or has no page for a box.
+        """
+        ...
+
+    async def fingerprint(
+        self, data: bytes, content_type: str, record_id: str, boxes: Sequence[Box], key: bytes
+    ) -> FileFingerprints:
+        """What is withheld of the file, as keyed hashes; without boxes, all of it. What cannot be
+        read has none but that of the file itself.
+
+        :param record_id: from which it is withheld.
+        :param key: of one build of a package.
+        :raises UnrenderableError: nothing could be read.
         """
         ...

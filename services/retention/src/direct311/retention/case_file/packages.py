@@ -25,13 +25,23 @@ def build_name(build: str) -> str:
     return f"{PACKAGE}/build/{build}"
 
 
+class WithheldOfFile(Model):
+    """A file of which something does not go out. `decisions`: SHA-256 (hex) of the decision.
+    `whole`: nothing of it goes out."""
+
+    media_id: str
+    decisions: str
+    whole: bool
+
+
 class CollectedPart(Model):
     """What the owners answered about one record, sealed in the store.
 
     `version`: the record's. `decisions`: SHA-256 (hex) of the decisions by which it was rendered.
     `sha256`, `size`: of what was sealed. `withheld`: how many items are withheld, the newest one
     `decided_at`. `files`, `files_size`: how many of its files go out, and their bytes.
-    `released_in`: the package (SHA-256, hex) in which it went out.
+    `withheld_files`: those of which something is withheld. `released_in`: the package (SHA-256,
+    hex) in which it went out.
     """
 
     record_id: str
@@ -42,6 +52,7 @@ class CollectedPart(Model):
     withheld: int
     files: int = 0
     files_size: int = 0
+    withheld_files: tuple[WithheldOfFile, ...] = ()
     decided_at: Instant | None = None
     collected_by: str
     collected_at: Instant

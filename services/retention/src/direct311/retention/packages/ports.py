@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, Protocol
 
+from direct311.retention.case_file.packages import WithheldOfFile
 from direct311.retention.cases.domain import CaseFile, CaseKind
 from direct311.retention.packages.domain.files import WithheldItem
 from direct311.retention.packages.domain.letter import LetterFacts
@@ -116,24 +117,30 @@ class Leak:
     content: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WithheldOfCase:
+    """What is withheld of a case's records: `record_ids` and `files` of those in the package.
+    `released`: records that went out before, each with the hash of the decisions by which it was
+    rendered; `released_files`: of these. What they withheld is looked for too."""
+
+    case_id: str
+    kind: CaseKind
+    record_ids: Sequence[str]
+    files: Sequence[WithheldOfFile]
+    released: Mapping[str, str]
+    released_files: Sequence[WithheldOfFile]
+
+
 class Withheld(Protocol):
-    """What the owner of the records withholds, without the values: it answers with fingerprints
-    under a key that is made for one package and dropped."""
+    """What the owners of records and files withhold, without the values: they answer with
+    fingerprints under a key that is made for one package and dropped."""
 
     async def leaks(
-        self,
-        package: BinaryIO,
-        case_id: str,
-        record_ids: Sequence[str],
-        released: Mapping[str, str],
-        authorization: str,
+        self, package: BinaryIO, withheld: WithheldOfCase, authorization: str
     ) -> Sequence[Leak]:
-        """Where the package has something that is withheld of these records. It is read in a
-        thread, here and there.
+        """Where the package has something that is withheld. It is read in a thread, here and there.
 
-        :param released: records that went out before, each with the hash of the decisions by which
-            it was rendered; what these withheld is looked for too.
-        :raises RefusedError: the owner does not answer, or does not accept the person's token, or
+        :raises RefusedError: an owner does not answer, or does not accept the person's token, or
             no grant in force names a record that went out before.
         """
         ...

@@ -51,7 +51,7 @@ def wire(
     records = HeldRecords(holds)
     intake = resources.peer("intake", settings.address_of("intake"), gives_way=True)
     owners = PeerOwners(intake, resources.peer("routing", settings.address_of("routing")))
-    files = PeerFiles(resources.peer("media", settings.address_of("media")))
+    media = resources.peer("media", settings.address_of("media"))
     audit = resources.peer("audit", settings.address_of("audit"))
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
@@ -59,14 +59,14 @@ def wire(
     releasing = Releasing(work, cases, sealed, approvals, resources.issuer)
     return PackagesPart(
         router(
-            Collecting(work, records, owners, FileCollecting(files, sealed), sealed),
+            Collecting(work, records, owners, FileCollecting(PeerFiles(media), sealed), sealed),
             Building(
                 work,
                 records,
                 sealed,
                 papers,
                 notary,
-                LeakCheck(work, PeerWithheld(intake)),
+                LeakCheck(work, PeerWithheld(intake, media)),
                 Proving(work, PeerProofs(audit), sealed),
             ),
             releasing,

@@ -9,7 +9,14 @@ from direct311.media.pictures import require_bare_parts
 from direct311.media.ports import UncleanCopyError
 from direct311.media.review.adapters.image_pdf import require_image_pdf
 from direct311.media.review.adapters.rendering import RenderLimits
-from direct311.media.review.domain import PDF, Burnt, Look, PageImage, Unrenderable
+from direct311.media.review.domain import (
+    PDF,
+    Burnt,
+    FileFingerprints,
+    Look,
+    PageImage,
+    Unrenderable,
+)
 from direct311.media.review.ports import RendererBusyError, UnrenderableError
 from direct311.media.workers import ConfinedWorkers, Head, WorkerDiedError
 
@@ -47,6 +54,18 @@ class RendererProcesses:
         told = [box.model_dump(mode="json") for box in boxes]
         head = {"do": "burn", "content_type": content_type, "boxes": told}
         return await self._ask(head, data, _burnt)
+
+    async def fingerprint(
+        self, data: bytes, content_type: str, record_id: str, boxes: Sequence[Box], key: bytes
+    ) -> FileFingerprints:
+        head = {
+            "do": "fingerprint",
+            "content_type": content_type,
+            "record_id": record_id,
+            "boxes": [box.model_dump(mode="json") for box in boxes],
+            "key": key.hex(),
+        }
+        return await self._ask(head, data, _fingerprints)
 
     async def aclose(self) -> None:
         """Ends all workers. Their unfinished work is dropped."""
@@ -96,6 +115,10 @@ def _burnt(head: Head, body: bytes) -> Burnt:
     else:
         require_bare_parts(body, head["content_type"])
     return Burnt(content_type=head["content_type"], data=body)
+
+
+def _fingerprints(_: Head, body: bytes) -> FileFingerprints:
+    return FileFingerprints.model_validate_json(body)
 
 
 def _unclean() -> UncleanCopyError:

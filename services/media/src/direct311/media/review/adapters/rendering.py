@@ -156,11 +156,11 @@ def _in_picture(data: bytes, content_type: str) -> tuple[Finding, ...]:
     """What the file says beside the pixels of its first picture. Broken metadata are metadata."""
     found: set[Finding] = set()
     try:
-        with _container(data, content_type) as picture:
+        with container(data, content_type) as picture:
             exif = picture.getexif()
             if exif or picture.info.keys() & _SAYING:
                 found.add("metadata")
-            if exif.get_ifd(_GPS):
+            if exif.get_ifd(GPS):
                 found.add("position")
             if getattr(picture, "n_frames", 1) != 1:
                 found.add("more_pictures")
@@ -169,13 +169,13 @@ def _in_picture(data: bytes, content_type: str) -> tuple[Finding, ...]:
     return tuple(sorted(found))
 
 
-def _container(data: bytes, content_type: str) -> Image.Image:
+def container(data: bytes, content_type: str) -> Image.Image:
     if content_type == "image/heic":
         return pillow_heif.open_heif(data, convert_hdr_to_8bit=True).to_pillow()
     return Image.open(BytesIO(data))
 
 
-_GPS: Final = 0x8825
+GPS: Final = 0x8825
 _SAYING: Final = frozenset(
     {"exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop", "parsed_exif", "Comment", "mp"}
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from direct311.retention.case_file.packages import CollectedPart
+from direct311.retention.case_file.packages import CollectedPart, WithheldOfFile
 from direct311.retention.packages.domain.files import CollectedFile, WithheldItem
 from direct311.schemas import Model, replaced
 from direct311.schemas.model import RecordId
@@ -78,6 +78,19 @@ class RecordPart(Model):
         return [each for each in self.files if each.goes_out]
 
     @property
+    def withheld_files(self) -> tuple[WithheldOfFile, ...]:
+        """The files of which something does not go out."""
+        return tuple(
+            WithheldOfFile(
+                media_id=each.media_id,
+                decisions=each.decisions,
+                whole=each.outcome == "withheld",
+            )
+            for each in self.files
+            if each.outcome in ("redacted", "withheld") and each.decisions is not None
+        )
+
+    @property
     def withheld(self) -> Sequence[WithheldItem]:
         """What is withheld of the record and of its files, in the owners' order."""
         return (*self.rendering.withheld, *(row for each in self.files for row in each.withheld))
@@ -120,6 +133,7 @@ class RecordPart(Model):
             withheld=len(self.withheld),
             files=sum(each.goes_out for each in self.files),
             files_size=sum(each.size for each in self.files),
+            withheld_files=self.withheld_files,
             decided_at=self.decided_at,
             collected_by=by,
             collected_at=at,

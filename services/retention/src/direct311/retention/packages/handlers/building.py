@@ -122,7 +122,7 @@ class Building:
                 written = await self._written(key, case_id, build_name(build), content)
                 reader = package_reader(self._sealed, key, case_id, build_name(build), written.size)
                 checked = await self._check_leaks(
-                    cast("BinaryIO", reader.file()), state, pending, authorization
+                    cast("BinaryIO", reader.file()), state, pending, parts, authorization
                 )
             if checked.stopping:
                 preparers = [each.collected_by for each in pending]

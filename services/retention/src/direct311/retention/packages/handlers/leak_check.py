@@ -18,7 +18,8 @@ from direct311.retention.case_file.clearances import (
 from direct311.retention.case_file.packages import CollectedPart
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.work import CaseWork, Changed
-from direct311.retention.packages.ports import Leak, Withheld
+from direct311.retention.packages.domain.parts import RecordPart
+from direct311.retention.packages.ports import Leak, Withheld, WithheldOfCase
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
@@ -49,11 +50,12 @@ class LeakCheck:
         package: BinaryIO,
         state: CaseFile,
         pending: Sequence[CollectedPart],
+        parts: Sequence[RecordPart],
         authorization: str,
     ) -> Checked:
         """What the package has that was withheld.
 
-        :param pending: the records in the package.
+        :param pending: the records in the package; `parts`: as they were collected.
         :param authorization: the caller's bearer header, for which the owner gets a token of its
             own.
         :raises RefusedError: the owner does not answer, or no grant in force allows to look at
@@ -65,9 +67,14 @@ class LeakCheck:
             return Checked((), 0)
         found = await self._withheld.leaks(
             package,
-            state.record_id,
-            [each.record_id for each in withholding],
-            {each.record_id: each.decisions for each in released},
+            WithheldOfCase(
+                case_id=state.record_id,
+                kind=state.kind or "public_records",
+                record_ids=[each.record_id for each in withholding],
+                files=[file for each in parts for file in each.withheld_files],
+                released={each.record_id: each.decisions for each in released},
+                released_files=[file for each in released for file in each.withheld_files],
+            ),
             authorization,
         )
         decisions = {each.record_id: each.decisions for each in state.packages.parts}

@@ -261,10 +261,12 @@ async def test_what_open_cases_stop_is_found(
     }
     writes = [Write(0, each.written(1), (), AT) for each in files.values()]
     assert not await records.commit(writes)
-    standing = [files[name].provisional for name in ("placing", "bounded", "unbounded")]
-    read = await found.standing()
-    assert len(read) == 3
-    assert all(each in read for each in standing)
+    by_case = {each.record_id: each.provisional for each in files.values()}
+    standing = {files[name].record_id for name in ("placing", "bounded", "unbounded")}
+    assert await found.standing() == {key: by_case[key] for key in standing}
+    some = {files[name].record_id for name in ("bounded", "ending", "ended")} | {"unknown"}
+    bounded = files["bounded"].record_id
+    assert await found.standing_of(some) == {bounded: by_case[bounded]}
     assert set(await found.unfinished(10)) == {
         files[name].record_id for name in ("placing", "ending", "sued")
     }

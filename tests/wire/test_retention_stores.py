@@ -1,7 +1,7 @@
 """Inventory, holds, sets and certificates are kept the same way in memory and in the database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,8 +12,8 @@ from deploy.local.stack import Stack
 from direct311.retention.certificates.adapters import MongoCertificates
 from direct311.retention.certificates.domain import Certificate, Content
 from direct311.retention.certificates.ports import Certificates
-from direct311.retention.holds.adapters import MongoHolds
-from direct311.retention.holds.domain import Hold, HoldQuery, ProvisionalHold
+from direct311.retention.holds.adapters import RECENT, MongoHolds
+from direct311.retention.holds.domain import Fence, Hold, HoldQuery, ProvisionalHold, Raiser
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.adapters import MongoInventory
 from direct311.retention.inventory.ports import Inventory
@@ -346,7 +346,7 @@ async def test_a_hold_is_kept_once_and_replaced_only_in_its_version(stores: Stor
 
 
 async def test_the_fence_only_rises(stores: Stores) -> None:
-    assert [await stores.holds.raise_fence() for _ in range(3)] == [1, 2, 3]
+    assert [await stores.holds.raise_fence(("case", "c1")) for _ in range(3)] == [1, 2, 3]
 
 
 async def test_whoever_orders_after_others_raised_the_fence_reads_nothing_anew(
@@ -355,16 +355,20 @@ async def test_whoever_orders_after_others_raised_the_fence_reads_nothing_anew(
     class Counted(NoCases):
         reads = 0
 
-        async def standing(self) -> Sequence[ProvisionalHold]:
+        async def standing(self) -> Mapping[str, ProvisionalHold]:
             self.reads += 1
             return await super().standing()
+
+        async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+            self.reads += 1
+            return await super().standing_of(case_ids)
 
     async with opened(servers) as database:
         service, cases = ServiceUnderTest("retention"), Counted()
         store = outbox_of(service, database["holds"])
         holds = MongoHolds(store, database, cases, service.clock)
         await holds.prepare()
-        values = [await holds.raise_fence() for _ in range(5)]
+        values = [await holds.raise_fence(("case", "c1")) for _ in range(5)]
 
         async def known() -> bool:
             return cases.reads > 0
@@ -378,24 +382,70 @@ async def test_whoever_orders_after_others_raised_the_fence_reads_nothing_anew(
         assert cases.reads == reads
 
 
+async def test_the_fence_names_who_raised_it_last(servers: Stack) -> None:
+    async with opened(servers) as database:
+        service = ServiceUnderTest("retention")
+        store = outbox_of(service, database["holds"])
+        holds = MongoHolds(store, database, NoCases(), service.clock)
+        await holds.prepare()
+        raised: list[Raiser] = [("case", f"c{number}") for number in range(RECENT // 2)]
+        await asyncio.gather(*(holds.raise_fence(each) for each in raised))
+        fence = await holds.fence_now()
+        assert (fence.value, fence.named) == (len(raised), len(raised))
+        assert fence.raised_since(Fence(0)) == frozenset(raised)
+        # What a version of before raises is named by nobody.
+        await database["fence"].update_one({}, {"$inc": {"value": 1}})
+        assert (await holds.fence_now()).raised_since(fence) is None
+        for number in range(RECENT + 1):
+            await holds.raise_fence(("hold", f"h{number}"))
+        fence = await holds.fence_now()
+        assert [name for _, name in fence.recent] == [f"h{each}" for each in range(1, RECENT + 1)]
+
+
+async def test_a_hold_that_raised_the_fence_is_read_by_itself(servers: Stack) -> None:
+    class Counted(MongoHolds):
+        reads = 0
+
+        async def all_holds(self) -> Sequence[Hold]:
+            self.reads += 1
+            return await super().all_holds()
+
+    async with opened(servers) as database:
+        service = ServiceUnderTest("retention")
+        store = outbox_of(service, database["holds"])
+        holds = Counted(store, database, NoCases(), service.clock)
+        await holds.prepare()
+        await holds.standing_now()
+        for number in range(3):
+            await holds.add(hold(f"h{number}", record_ids=("r1",)), ())
+            await holds.raise_fence(("hold", f"h{number}"))
+        one = await holds.get("h0")
+        assert one is not None
+        await holds.replace(one.model_copy(update={"state": "releasing"}))
+        await holds.raise_fence(("hold", "h0"))
+        found = await holds.standing_now()
+        assert {each.hold_id for each in found.by_record["r1"]} == {"h1", "h2"}
+        assert (found.released, holds.reads) == (frozenset({"h0"}), 1)
+
+
 async def test_what_stands_is_known_with_the_value_of_the_fence(stores: Stores) -> None:
     holds = stores.holds
     await holds.add(hold("h1", record_ids=("r1",)), ())
-    await holds.raise_fence()
+    await holds.raise_fence(("hold", "h1"))
     found = await holds.standing_now()
     assert (found.fence, set(found.by_record), found.released) == (1, {"r1"}, frozenset())
     await holds.add(hold("h2", query=HoldQuery(department="parks")), ())
-    await holds.raise_fence()
+    await holds.raise_fence(("hold", "h2"))
     assert [each.hold_id for each in (await holds.standing(2)).by_query] == ["h2"]
     one = await holds.get("h1")
     assert one is not None
     assert await holds.replace(one.model_copy(update={"state": "releasing"}))
-    await holds.raise_fence()
+    await holds.raise_fence(("hold", "h1"))
     found = await holds.standing(3)
     assert found.fence == 3
     assert found.released == frozenset({"h1"})
     assert not found.by_record
-    await holds.raise_fence()
+    await holds.raise_fence(("hold", "h2"))
     stores.clock.advance(timedelta(seconds=2))
     assert (await holds.standing(0)).fence == 4
 

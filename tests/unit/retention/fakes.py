@@ -1,7 +1,7 @@
 """Retention's ports in memory, held to the same contract as MongoDB, and retention made of them."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.retention.certificates.domain import Certificate
 from direct311.retention.certificates.handlers import Certification
-from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases, ProvisionalHold
+from direct311.retention.holds.domain import Fence, Hold, HoldSnapshot, ProvisionalHold, Raiser
 from direct311.retention.holds.handlers.holding import Holding
-from direct311.retention.holds.ports import Known, ProvisionalHolds
+from direct311.retention.holds.ports import Known as KnownField
+from direct311.retention.holds.ports import ProvisionalHolds
+from direct311.retention.holds.standing import Known, what_stands
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying, Outcomes
 from direct311.retention.inventory.ports import Position
@@ -167,7 +169,7 @@ class InMemoryInventory:
         )
         return {hold_id: held[hold_id] for hold_id in hold_ids if hold_id in held}
 
-    async def values(self, field: Known) -> Collection[str]:
+    async def values(self, field: KnownField) -> Collection[str]:
         await self._turn()
         return {value for each in self._all if (value := getattr(each, field))}
 
@@ -214,20 +216,27 @@ class InMemoryInventory:
 class NoCases:
     """`ProvisionalHolds` of a county without open cases."""
 
-    async def standing(self) -> Sequence[ProvisionalHold]:
-        return ()
+    async def standing(self) -> Mapping[str, ProvisionalHold]:
+        return {}
+
+    async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        return {}
 
 
 class InMemoryHolds:
     """`stale`: what was read once is good as long as the port allows, not for a second alone."""
 
+    RECENT = 3
+    """How many raises it names: few, so that tests that interleave also read everything anew."""
+
     def __init__(self, turn: Turn = at_once, *, stale: bool = False) -> None:
         self.holds: dict[str, Hold] = {}
         self.acts: list[Outgoing] = []
         self.fence = 0
+        self._raisers: list[Raiser] = []
         self._turn = turn
         self._stale = stale
-        self._known: HoldSnapshot | None = None
+        self._known: Known | None = None
         self.provisional: ProvisionalHolds = NoCases()
         self.clock = SetClock(START)
 
@@ -286,25 +295,41 @@ class InMemoryHolds:
             if hold.state in ("placing", "releasing") or hold.settle_at is not None
         ]
 
-    async def raise_fence(self) -> int:
+    async def raise_fence(self, raiser: Raiser) -> int:
         await self._turn()
         self.fence += 1
+        self._raisers.append(raiser)
         return self.fence
 
     async def standing(self, fence: int) -> HoldSnapshot:
         known = self._known
-        if self._stale and known is not None and known.fence >= fence:
-            return known
+        if self._stale and known is not None and known.fence.value >= fence:
+            return known.snapshot
         return await self.standing_now()
 
     async def standing_now(self) -> HoldSnapshot:
+        self._known = await what_stands(self, self._known)
+        return self._known.snapshot
+
+    async def fence_now(self) -> Fence:
         await self._turn()
-        fence = self.fence
+        return Fence(self.fence, self.fence, tuple(self._raisers[-self.RECENT :]))
+
+    async def cases(self) -> Mapping[str, ProvisionalHold]:
         await self._turn()
-        cases = OpenCases.of(await self.provisional.standing())
+        return await self.provisional.standing()
+
+    async def cases_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
         await self._turn()
-        self._known = HoldSnapshot.of(fence, self.holds.values(), cases)
-        return self._known
+        return await self.provisional.standing_of(case_ids)
+
+    async def all_holds(self) -> Sequence[Hold]:
+        await self._turn()
+        return list(self.holds.values())
+
+    async def these_holds(self, hold_ids: Set[str]) -> Sequence[Hold]:
+        await self._turn()
+        return [self.holds[each] for each in hold_ids if each in self.holds]
 
 
 class InMemoryDispositions:

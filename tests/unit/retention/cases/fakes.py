@@ -1,6 +1,6 @@
 """The case desk's ports in memory, held to the same contract as the real ones, and the desk."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -116,9 +116,15 @@ class InMemoryPreservingCases:
     def __init__(self, records: InMemoryRecords[CaseFile]) -> None:
         self._records = records
 
-    async def standing(self) -> Sequence[ProvisionalHold]:
-        found = [each.provisional for each in self._records.states()]
-        return [each for each in found if each is not None and each.standing]
+    async def standing(self) -> Mapping[str, ProvisionalHold]:
+        return {
+            each.record_id: each.provisional
+            for each in self._records.states()
+            if each.provisional is not None and each.provisional.standing
+        }
+
+    async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        return {key: each for key, each in (await self.standing()).items() if key in case_ids}
 
     async def unfinished(self, limit: int) -> Sequence[str]:
         return [

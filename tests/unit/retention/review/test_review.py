@@ -174,9 +174,8 @@ async def test_a_hold_whose_fence_was_raised_is_seen_before_it_is_written() -> N
     made = await proposed(retention, "r1", "r2")
     # The placing stopped right after the fence: no record knows of the hold.
     hold = await retention.holds.add(litigation(query=HoldQuery(service_codes=("POTHOLE",))), ())
-    await retention.holds.replace(
-        hold.model_copy(update={"fence": await retention.holds.raise_fence()})
-    )
+    fence = await retention.holds.raise_fence(("hold", hold.hold_id))
+    await retention.holds.replace(hold.model_copy(update={"fence": fence}))
     done = await approve(retention, made)
     assert done.status == "closed"
     assert left_out(done) == {"r1": "held", "r2": "held"}

@@ -1,13 +1,21 @@
 """Holds and their fence in MongoDB."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
-from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases
+from direct311.retention.holds.domain import (
+    Fence,
+    Hold,
+    HoldSnapshot,
+    ProvisionalHold,
+    Raiser,
+)
 from direct311.retention.holds.ports import ProvisionalHolds
+from direct311.retention.holds.standing import Known, what_stands
 from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.state import Outgoing, RecordState
@@ -24,9 +32,14 @@ from direct311.runtime.storage.database import (
 _log = structlog.get_logger(__name__)
 
 
+RECENT: Final = 50
+"""How many raises of the fence say whose change it was. Who has missed more reads everything."""
+
+
 class MongoHolds(Versioned[Hold]):
-    """Implements `Holds`. The fence is one document; the holds in force are read again when it has
-    changed. Who raises it reads them soon afterwards, so that whoever orders next need not."""
+    """Implements `Holds` and `HoldSources`. The fence is one document, which also names whose
+    changes raised it last. When it has changed, only these are read again. Who raises it reads them
+    soon afterwards, so that whoever orders next need not."""
 
     SOON_SECONDS = 0.05
     """How long it waits for others who raise the fence too."""
@@ -43,7 +56,7 @@ class MongoHolds(Versioned[Hold]):
         super().__init__(store, Hold, "hold_id", clock)
         self._provisional = provisional
         self._fence: Collection = database["fence"]
-        self._standing: HoldSnapshot | None = None
+        self._known: Known | None = None
         self._looked_at = clock.now()
         self._raised = False
         self._reading: asyncio.Task[None] | None = None
@@ -117,14 +130,20 @@ class MongoHolds(Versioned[Hold]):
         cursor = self._collection.find(query).sort(order).limit(limit)
         return [self._read(document) async for document in cursor]
 
-    async def raise_fence(self) -> int:
+    async def raise_fence(self, raiser: Raiser) -> int:
+        kind, name = raiser
         document = await self._fence.find_one_and_update(
-            {"_id": self._FENCE}, {"$inc": {"value": 1}}, return_document=True
+            {"_id": self._FENCE},
+            {
+                "$inc": {"value": 1, "named": 1},
+                "$push": {"recent": {"$each": [{"kind": kind, "id": name}], "$slice": -RECENT}},
+            },
+            return_document=True,
         )
         self._raised = True
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_soon())
-        return self._value(document)
+        return _fence_of(document).value
 
     async def _read_soon(self) -> None:
         while self._raised:
@@ -137,30 +156,44 @@ class MongoHolds(Versioned[Hold]):
                 _log.info("holds.not_read", error=type(error).__name__)
 
     async def standing(self, fence: int) -> HoldSnapshot:
-        known = self._standing
+        known = self._known
         fresh = self._clock.now() - self._looked_at < self.FRESH_FOR
-        if known is not None and known.fence >= fence and fresh:
-            return known
+        if known is not None and known.fence.value >= fence and fresh:
+            return known.snapshot
         return await self.standing_now()
 
     async def standing_now(self) -> HoldSnapshot:
         now = self._clock.now()
-        value = self._value(await self._fence.find_one({"_id": self._FENCE}))
-        known = self._standing
-        if known is None or known.fence != value:
-            cases = OpenCases.of(await self._provisional.standing())
-            # A hold that ends meanwhile is in neither list: nothing is placed or released because
-            # of it.
-            ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
-            holds = [self._read(document) async for document in ended]
-            standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
-            holds += [self._read(document) async for document in standing]
-            known = HoldSnapshot.of(value, holds, cases)
-        self._standing, self._looked_at = known, now
-        return known
+        known = await what_stands(self, self._known)
+        self._known, self._looked_at = known, now
+        return known.snapshot
 
-    @staticmethod
-    def _value(document: Document | None) -> int:
-        if document is None:
-            raise MissingError("the fence")
-        return int(document["value"])
+    # -- what it reads
+
+    async def fence_now(self) -> Fence:
+        return _fence_of(await self._fence.find_one({"_id": self._FENCE}))
+
+    async def cases(self) -> Mapping[str, ProvisionalHold]:
+        return await self._provisional.standing()
+
+    async def cases_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        return await self._provisional.standing_of(case_ids)
+
+    async def all_holds(self) -> Sequence[Hold]:
+        ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
+        holds = [self._read(document) async for document in ended]
+        standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
+        holds += [self._read(document) async for document in standing]
+        return holds
+
+    async def these_holds(self, hold_ids: Set[str]) -> Sequence[Hold]:
+        found = self._collection.find({"_id": {"$in": sorted(hold_ids)}})
+        return [self._read(document) async for document in found]
+
+
+def _fence_of(document: Document | None) -> Fence:
+    """A fence from before its raises were named says only its value."""
+    if document is None:
+        raise MissingError("the fence")
+    recent = tuple((each["kind"], each["id"]) for each in document.get("recent", ()))
+    return Fence(int(document["value"]), int(document.get("named", 0)), recent)

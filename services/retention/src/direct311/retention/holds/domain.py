@@ -11,7 +11,7 @@ hold is written into no record. Opening it raises the fence too, so whoever orde
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -261,6 +261,27 @@ class OpenCases:
 NO_CASES: Final = OpenCases()
 
 
+Raiser = tuple[Literal["case", "hold"], str]
+"""Whose change raised the fence: a case's or a hold's, with its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The counter. `named`: how many of its raises said whose change it was. `recent`: what the
+    last ones of these said, oldest first."""
+
+    value: int
+    named: int = 0
+    recent: tuple[Raiser, ...] = ()
+
+    def raised_since(self, earlier: "Fence") -> frozenset[Raiser] | None:
+        """Whose changes raised it since then; `None` if that is not known of every raise."""
+        raises = self.value - earlier.value
+        if raises != self.named - earlier.named or not 0 <= raises <= len(self.recent):
+            return None
+        return frozenset(self.recent[len(self.recent) - raises :])
+
+
 @dataclass(frozen=True, slots=True)
 class HoldSnapshot:
     """The holds in force, the released ones, and what open cases stop, as of a value of the fence
@@ -278,18 +299,25 @@ class HoldSnapshot:
         :param cases: read after the fence and before the holds: a case that has ended because its
             records got a hold is missed only if that hold is seen.
         """
-        released: set[str] = set()
-        by_record: dict[str, tuple[Hold, ...]] = {}
-        by_query: list[Hold] = []
-        for hold in holds:
-            if not hold.standing:
-                released.add(hold.hold_id)
-                continue
+        return cls(fence, frozenset(), {}, (), cases).changed(fence, holds, cases)
+
+    def changed(self, fence: int, holds: Iterable[Hold], cases: OpenCases) -> "HoldSnapshot":
+        """A copy as of this value of the fence. `holds`: those that are new, or changed."""
+        news = {hold.hold_id: hold for hold in holds}
+        if not news:
+            return replace(self, fence=fence, cases=cases)
+        by_record = dict(self.by_record)
+        by_query = [hold for hold in self.by_query if hold.hold_id not in news]
+        for hold in news.values():
             for record_id in hold.record_ids:
-                by_record[record_id] = (*by_record.get(record_id, ()), hold)
-            if hold.query is not None:
+                others = by_record.pop(record_id, ())
+                others = tuple(each for each in others if each.hold_id != hold.hold_id)
+                if found := (*others, hold) if hold.standing else others:
+                    by_record[record_id] = found
+            if hold.query is not None and hold.standing:
                 by_query.append(hold)
-        return cls(fence, frozenset(released), by_record, tuple(by_query), cases)
+        released = {hold_id for hold_id, hold in news.items() if not hold.standing}
+        return HoldSnapshot(fence, self.released | released, by_record, tuple(by_query), cases)
 
     def matching(self, record: InventoryRecord) -> Iterator[Hold]:
         yield from self.by_record.get(record.record_id, ())

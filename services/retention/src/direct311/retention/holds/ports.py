@@ -1,9 +1,9 @@
 """All holds and their fence, and the queries over records for holding."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Literal, Protocol
 
-from direct311.retention.holds.domain import Hold, HoldSnapshot, ProvisionalHold
+from direct311.retention.holds.domain import Hold, HoldSnapshot, ProvisionalHold, Raiser
 from direct311.runtime.messaging.state import Outgoing
 
 Known = Literal["service_code", "municipality", "department"]
@@ -46,8 +46,9 @@ class Holds(Protocol):
         `after`."""
         ...
 
-    async def raise_fence(self) -> int:
-        """Raise the fence by one; returns the new value."""
+    async def raise_fence(self, raiser: Raiser) -> int:
+        """Raise the fence by one, after the change of this case or hold was written; returns the
+        new value."""
         ...
 
     async def standing(self, fence: int) -> HoldSnapshot:
@@ -62,8 +63,12 @@ class Holds(Protocol):
 class ProvisionalHolds(Protocol):
     """The provisional holds of open cases, wherever the cases are."""
 
-    async def standing(self) -> Sequence[ProvisionalHold]:
-        """Those that stop destruction now."""
+    async def standing(self) -> Mapping[str, ProvisionalHold]:
+        """Those that stop destruction now, by case."""
+        ...
+
+    async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        """Those of these cases that stop destruction now."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What preservation asks about case files, in the database; the business days from their file."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from pathlib import Path
 
 from direct311.retention.cases.domain import CaseFile, CaseKind
@@ -28,9 +28,15 @@ class MongoPreservingCases:
     def __init__(self, records: MongoRecords[CaseFile]) -> None:
         self._records = records
 
-    async def standing(self) -> Sequence[ProvisionalHold]:
+    async def standing(self) -> Mapping[str, ProvisionalHold]:
         cursor = self._records.collection.find(_STANDING, {"provisional": 1})
-        return [ProvisionalHold.model_validate(each["provisional"]) async for each in cursor]
+        return {each["_id"]: _provisional(each) async for each in cursor}
+
+    async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        by_id = {"_id": {"$in": sorted(case_ids)}}
+        cursor = self._records.collection.find(by_id, {"provisional": 1})
+        read = {each["_id"]: _provisional(each) async for each in cursor if each.get("provisional")}
+        return {case_id: hold for case_id, hold in read.items() if hold.standing}
 
     async def unfinished(self, limit: int) -> Sequence[str]:
         found: dict[str, None] = {}
@@ -64,6 +70,10 @@ class MongoPreservingCases:
     async def _read(self, query: Document, limit: int) -> Sequence[CaseFile]:
         cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)
         return [self._records.stored(document).state async for document in cursor]
+
+
+def _provisional(document: Document) -> ProvisionalHold:
+    return ProvisionalHold.model_validate(document["provisional"])
 
 
 def load_business_days(path: Path | None = None) -> BusinessDays:

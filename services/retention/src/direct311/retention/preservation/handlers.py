@@ -310,9 +310,10 @@ class Preservation:
             state = await self._cases.read(case_id)
             provisional = state.provisional
             if provisional is not None and provisional.state == "placing":
-                await self._reach(provisional, await self._holds.raise_fence())
+                fence = await self._holds.raise_fence(("case", case_id))
+                await self._reach(provisional, fence)
             elif provisional is not None and provisional.state == "ending":
-                await self._holds.raise_fence()
+                await self._holds.raise_fence(("case", case_id))
             elif state.suit == "filing":
                 for hold in await self._holds.of_case(case_id):
                     await self._holding.sue(hold.hold_id, by)

@@ -1,6 +1,6 @@
 """What preservation needs from outside."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Protocol
 
 from direct311.retention.cases.domain import CaseFile, CaseKind
@@ -11,8 +11,12 @@ from direct311.runtime.access.rules import Caller
 class PreservingCases(Protocol):
     """Queries over case files. Writes go through the event processor."""
 
-    async def standing(self) -> Sequence[ProvisionalHold]:
-        """The provisional holds that stop destruction now."""
+    async def standing(self) -> Mapping[str, ProvisionalHold]:
+        """The provisional holds that stop destruction now, by case."""
+        ...
+
+    async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        """Those of these cases that stop destruction now."""
         ...
 
     async def unfinished(self, limit: int) -> Sequence[str]:

@@ -147,14 +147,14 @@ class Holding:
         now = self._clock.now()
         match hold.state:
             case "placing" if hold.fence is None:
-                return hold.fenced(await self._holds.raise_fence())
+                return hold.fenced(await self._holds.raise_fence(("hold", hold.hold_id)))
             case "placing":
                 if not await self._write(hold, chunks):
                     return None
                 too_late = await self._inventory.too_late(hold, TOO_LATE_LISTED)
                 return hold.placed(too_late, now + self._settle_for)
             case "releasing" if hold.released_fence is None:
-                return hold.release_fenced(await self._holds.raise_fence())
+                return hold.release_fenced(await self._holds.raise_fence(("hold", hold.hold_id)))
             case "releasing":
                 if not await self._erase(hold, chunks):
                     return None

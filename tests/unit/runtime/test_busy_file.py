@@ -55,3 +55,10 @@ class TestBusyFile:
         self.now -= 3600
         gateway.touch()
         assert gateway.fresh
+
+    def test_the_file_beside_it_says_nothing_to_consumers(self, tmp_path: Path) -> None:
+        gateway, others = self._file(tmp_path / "busy"), self._file(tmp_path / "busy")
+        gateway.sooner().touch()
+        assert others.sooner().fresh
+        assert not others.fresh
+        assert not self._file(None).sooner().fresh

@@ -64,3 +64,21 @@ def test_while_many_wait_each_new_submission_tells_the_consumers(tmp_path: Path)
     timed.hold(1, 0.001)
     assert timed.load.busy
     assert told.fresh
+
+
+def test_long_work_is_told_within_a_moment_and_consumers_are_not(tmp_path: Path) -> None:
+    timed = Timed(tmp_path / "busy")
+    consumers = BusyFile(tmp_path / "busy")
+    timed.hold(7, 0.15)
+    timed.hold(1, 0.001)
+    assert consumers.sooner().fresh
+    assert not consumers.fresh
+
+
+def test_a_steady_hundred_a_second_does_not_stop_long_work(tmp_path: Path) -> None:
+    timed = Timed(tmp_path / "busy")
+    for _ in range(200):
+        # Each answer takes 15 ms: one or two are in hand.
+        timed.hold(2, 0.005)
+        timed.hold(1, 0.005)
+    assert not BusyFile(tmp_path / "busy").sooner().fresh

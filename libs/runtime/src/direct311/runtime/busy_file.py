@@ -1,4 +1,4 @@
-"""How the gateway tells the consumers on its machine that callers are waiting."""
+"""How the gateway tells the others on its machine that callers are waiting."""
 
 import contextlib
 import os
@@ -23,6 +23,13 @@ class BusyFile:
         self._path = path
         self._now = now
         self._touched = 0.0
+
+    def sooner(self) -> "BusyFile":
+        """The file beside it, for work that takes minutes anyway. The gateway touches it as soon as
+        some callers wait (decision 119)."""
+        if self._path is None:
+            return BusyFile(None, self._now)
+        return BusyFile(self._path.with_name(f"{self._path.name}-soon"), self._now)
 
     def touch(self) -> None:
         """Say that the gateway is busy now."""

@@ -13,12 +13,14 @@ from typing import Any
 
 from direct311.runtime.peers import HttpClient, Peer, PeerTokens
 
-TIMES = 12.0
-MOST_SECONDS = 1.0
+TIMES = 20.0
+MOST_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 """How long the pause after a piece is at most (as a multiple of the piece's time, and in seconds),
-and how often it looks whether the gateway is still busy. A consumer
-waits for four times its batch. What is asked for here is done on the gateway's own processor."""
+and how often it looks whether the gateway is still busy. A consumer waits for four times its batch.
+What is asked for here is done on the gateway's own processor, and on the database's. A question for
+what to look for in a package takes up to half a second beside a burst, so the longest pause is no
+shorter than twenty times that."""
 
 
 class GivingWay:

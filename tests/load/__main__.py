@@ -43,7 +43,7 @@ from tests.load.cases.table import (
     grant_lines,
     order_lines,
 )
-from tests.load.costs import idle, processor_seconds, read, spent
+from tests.load.costs import idle, processor_of, processor_seconds, read, spent
 from tests.load.generators import Burst, burst, form, reads, steady
 from tests.load.history import history_times
 from tests.load.leak_scan import PACKAGES, RECORDS, false_stops, leak_scan_rate
@@ -104,10 +104,10 @@ def main() -> int:
         "--open-cases",
         type=int,
         nargs="*",
-        default=[0, 100, 1_000],
-        help="while orders are approved",
+        default=[300],
+        help="so many beside approvals of orders, in pairs with none",
     )
-    parser.add_argument("--orders", type=int, default=50, help="approvals in each turn")
+    parser.add_argument("--orders", type=int, default=100, help="pairs of approvals")
     parser.add_argument(
         "--only", nargs="*", choices=PARTS, help="parts to measure; nothing is written then"
     )
@@ -187,6 +187,7 @@ async def _cases(
                     seconds,
                     lambda: burst(bare, key, seconds, folder),
                     lambda: burst(intake, key, seconds, folder),
+                    processor_of(stack),
                     console.print,
                 )
             add(beside_lines(turns, seconds))

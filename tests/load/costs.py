@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +41,18 @@ class Reading:
     batches: Mapping[str, Batches]
 
 
+def processor_of(stack: Stack) -> Callable[[], Mapping[str, float]]:
+    """What each process of a stack, as it runs now, has used so far, in seconds."""
+    pids = {each.name: each.pid for each in stack.status()}
+    return lambda: {name: processor_seconds(pids[name]) for name in (*OURS, *OTHER)}
+
+
 def read(stack: Stack) -> Reading:
     """Processor times and batches of a stack's processes as they are now."""
     dev = LocalStack.model_validate(stack.dev)
-    pids = {each.name: each.pid for each in stack.status()}
     return Reading(
         time.monotonic(),
-        {name: processor_seconds(pids[name]) for name in (*OURS, *OTHER)},
+        processor_of(stack)(),
         {name: _batches(dev.services[name]) for name in CONSUMERS},
     )
 

@@ -39,16 +39,23 @@ class Work:
         self.searched += after[SEARCHED] - before[SEARCHED]
 
 
+Processor = Mapping[str, float]
+"""Seconds of processor time by process."""
+
+
 @dataclass(slots=True)
 class Turns:
     """Bursts a turn: a bare handler, the gateway, and the gateway beside the work. `quiet`: what
-    the work is in as many seconds without a burst."""
+    the work is in as many seconds without a burst. `used_alone`, `used_beside`: what the processes
+    used during all bursts of the gateway."""
 
     floor: list[Burst] = field(default_factory=list)
     alone: list[Burst] = field(default_factory=list)
     beside: list[Burst] = field(default_factory=list)
     work: Work = field(default_factory=Work)
     quiet: Work = field(default_factory=Work)
+    used_alone: dict[str, float] = field(default_factory=dict)
+    used_beside: dict[str, float] = field(default_factory=dict)
 
     @property
     def ratios(self) -> list[float]:
@@ -61,6 +68,21 @@ class Turns:
         """That of the middle turn."""
         return statistics.median(self.ratios)
 
+    @property
+    def cost_of_the_work(self) -> Mapping[str, float]:
+        """Processor milliseconds by process that the bursts beside the work used for each accepted
+        request, beyond what the bursts without it did."""
+        with_it, without = _requests(self.beside), _requests(self.alone)
+        return {
+            name: (self.used_beside[name] / with_it - self.used_alone[name] / without) * 1000
+            for name in self.used_alone
+        }
+
+
+def _requests(bursts: Sequence[Burst]) -> float:
+    """How many were accepted, in bursts of one second; all bursts are of the same length."""
+    return sum(each.per_second for each in bursts)
+
 
 async def beside(
     county: County,
@@ -68,6 +90,7 @@ async def beside(
     seconds: int,
     floor: Callable[[], Burst],
     gateway: Callable[[], Burst],
+    processor: Callable[[], Processor],
     told: Callable[[str], object] = lambda _: None,
 ) -> Turns:
     """In each turn, three bursts: of the floor, and of the gateway without and with the work. Which
@@ -82,14 +105,20 @@ async def beside(
         await asyncio.sleep(seconds)
         found.quiet.more(before, await _counts(county))
 
+    async def measured(bursts: list[Burst], used: dict[str, float]) -> None:
+        before = processor()
+        bursts.append(await asyncio.to_thread(gateway))
+        for name, after in processor().items():
+            used[name] = used.get(name, 0.0) + after - before[name]
+
     async def alone() -> None:
-        found.alone.append(await asyncio.to_thread(gateway))
+        await measured(found.alone, found.used_alone)
 
     async def with_work() -> None:
         async with _working(desk, people):
             await asyncio.sleep(REST_SECONDS)
             before = await _counts(county)
-            found.beside.append(await asyncio.to_thread(gateway))
+            await measured(found.beside, found.used_beside)
             found.work.more(before, await _counts(county))
 
     for number in range(turns):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from tests.load.cases.beside import Turns, Work
 from tests.load.cases.collecting import Collection
 from tests.load.cases.grants import Effective
-from tests.load.cases.orders import Approvals, added
+from tests.load.cases.orders import Approvals
 from tests.load.generators import Burst
 
 Line = tuple[str, str, str]
@@ -74,18 +74,24 @@ def collection_lines(found: Collection) -> Iterator[Line]:
 
 def order_lines(found: Approvals) -> Iterator[Line]:
     """What open cases add to the approval of an order."""
-    for took, when in ((found.quiet, ""), (found.fresh, ", another one just opened")):
-        least = min(took)
-        for cases, more in sorted(added(took).items()):
-            what = f"approval of an order, {cases:,} open cases{when}"
-            times = took[cases]
-            values = f"p50 {percentile(times, 50):.1f} ms, p90 {percentile(times, 90):.1f} ms"
-            note = f"{len(times)} orders"
-            if cases == least:
-                yield what, values, f"{note}; the floor"
-            else:
-                wanted = f"; wanted: below {ORDER_MILLISECONDS:.0f} ms" if not when else ""
-                yield what, values, f"{note}; {more:+.2f} ms{wanted}"
+    wanted = f"wanted: below {ORDER_MILLISECONDS:.0f} ms"
+    of_all = (
+        ("what an approval asks of {} open cases, by itself", found.question, wanted),
+        ("  the same, another one just opened", found.fresh_question, wanted),
+        ("  the same, everything read again", found.all_again, "once a process starts"),
+        ("approval of an order beside {} open cases", found.quiet, wanted),
+        ("  the same, another one just opened", found.fresh, wanted),
+    )
+    for number in sorted(found.quiet):
+        for what, by_number, note in of_all:
+            pairs = by_number[number]
+            least, low, high = pairs.added
+            yield (
+                what.format(f"{number:,}"),
+                f"{least:+.2f} ms ({low:+.2f} to {high:+.2f})",
+                f"{len(pairs.without)} pairs, p50 {percentile(pairs.with_cases, 50):.2f} with and"
+                f" {percentile(pairs.without, 50):.2f} ms without; {note}",
+            )
 
 
 def beside_lines(found: Turns, seconds: int) -> Iterator[Line]:
@@ -117,3 +123,10 @@ def beside_lines(found: Turns, seconds: int) -> Iterator[Line]:
         work(found.quiet, seconds),
         f"{found.quiet.searched} questions in {seconds} s",
     )
+    if cost := found.cost_of_the_work:
+        most = sorted(cost, key=lambda name: -cost[name])
+        yield (
+            "  processor that the work took for each accepted request",
+            f"{sum(cost.values()):.2f} ms",
+            ", ".join(f"{name} {cost[name]:.2f}" for name in most),
+        )

@@ -1,11 +1,13 @@
 """What a reviewer is shown, and what is proposed to be withheld."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from direct311.intake.review.handlers.review import Proposal, Reviewed
+from direct311.runtime.access.disclosures import KeptDisclosure
 from direct311.runtime.access.exemptions import load_exemptions
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -258,6 +260,28 @@ async def test_without_a_grant_nothing_is_shown(
         assert refused.value.code == f"refused:{rule}"
     assert {event.outcome for event in desk.told} == {"denied"}
     assert not desk.store.kept
+
+
+@pytest.mark.policy("P13")
+async def test_a_grant_that_comes_during_a_call_shows_no_empty_record(
+    desk: ReviewDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.request(ORDINARY)
+    looks: list[str] = []
+    kept = desk.office.store.of_case
+
+    async def later(case_id: str) -> Sequence[KeptDisclosure]:
+        looks.append(case_id)
+        return await kept(case_id) if len(looks) > 1 else ()
+
+    monkeypatch.setattr(desk.office.store, "of_case", later)
+    for call in (desk.review, desk.decide, desk.render):
+        looks.clear()
+        with pytest.raises(DeniedError) as refused:
+            await call()
+        assert refused.value.code == "refused:disclosure_case"
+    assert not desk.store.kept
+    assert set((await desk.review()).texts) == set(ORDINARY)
 
 
 async def test_an_unknown_record_is_not_found(desk: ReviewDesk) -> None:

@@ -37,7 +37,7 @@ class Granted:
     """What a case lets somebody do with a record. `fields`: the sealed fields of intake that the
     grant names; empty if no grant in force names the person and the record. `grants`: all of the
     case, as they were checked just now. `prepared_by`, `prepared_at`: who decided what the grant
-    opens, and when."""
+    opens, and when; nobody if no grant in force names them."""
 
     caller: Caller
     case_id: str
@@ -163,8 +163,12 @@ class Door:
     async def _access(
         self, granted: Granted, action: AccessAction, operation: str
     ) -> tuple[Access, RecordFacts]:
-        """The access and its facts, with the grants checked once more."""
+        """The access and its facts, with the grants checked once more. A grant that came since they
+        were looked up counts from the next call on: the access asks for none of its fields, and
+        would be allowed to open nothing."""
         access = self._asked(granted, action, operation)
+        if not granted.prepared_by:
+            return access, replace(self._facts(granted), grants=granted.grants)
         facts = await self._disclosures.facts_for(access, self._facts(granted))
         return under_case(access, facts), facts
 

@@ -18,6 +18,7 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.runtime.access.disclosures import nonce_of_package
+from tests.faults.law_case import Delivery, LawCase
 from tests.faults.mortal_desk import Left, Mortal, Worked, checked, mortal
 from tests.support.county import County, Document, until
 from tests.support.disposition import in_the_inventory
@@ -26,7 +27,6 @@ from tests.support.submissions import submission
 pytestmark = [pytest.mark.faults, pytest.mark.anyio, pytest.mark.timeout(900)]
 
 PUBLIC = "/v1/records-requests"
-AGENCY = "sample_police"
 MOST = 24
 """More crossings than any call has; the campaign says so if that is not so any more."""
 IN_EVERY_RUN = 3
@@ -188,24 +188,8 @@ async def of_records(stack: Stack, armed: Path, service: str = "retention", **ha
         await left.look()
         left.check()
         assert left.released() == [package]
-        await _every_download_is_logged(county, case.case_id)
+        await left.opened_nothing_unlogged()
         return case
-
-
-async def _every_download_is_logged(county: County, case_id: str) -> None:
-    """What opened a package is in the log, and so is each fetch of the case's key."""
-    with county.database() as database:
-        key = database["retention"]["keys"].find_one({"_id": case_id})
-        assert key is not None
-        fetched = {each["event"] for each in key.get("fetches", ())}
-
-    async def logged() -> bool:
-        with county.database() as database:
-            query = {"event_id": {"$in": sorted(fetched)}}
-            found = {each["event_id"] for each in database["audit"]["entries"].find(query)}
-        return found == fetched
-
-    await until(logged, "each fetch of the case's key has its leaf")
 
 
 def _told(case: Worked, capsys: pytest.CaptureFixture[str], what: str) -> None:
@@ -241,141 +225,6 @@ async def test_a_records_case_whose_desk_dies_while_a_part_is_away(
     _told(case, capsys, f"records case, without the {part}")
 
 
-class LawCase(Worked):
-    """A law-enforcement case about one record."""
-
-    def __init__(self, county: County, dying: Mortal, record_id: str, **harm: Any) -> None:
-        super().__init__(county, dying, **harm)
-        tag = uuid4().hex[:8]
-        self.record_id = record_id
-        self.liaison = ("liaison", f"lars-{tag}")
-        self.counsel = ("counsel", f"cole-{tag}")
-        self.officer = ("records_officer", f"olga-{tag}")
-        self.duty = ("emergency", f"dora-{tag}")
-        self.scope = {"record_ids": [record_id], "fields": ["phone"]}
-
-    async def opened(self) -> None:
-        """The call has no key, so whoever repeats it looks first whether the case is there."""
-        order = {
-            "kind": "law_enforcement",
-            "request": "A detective asks for a reporter.",
-            "bounds": {"record_ids": [self.record_id]},
-        }
-
-        async def attempt(sent: Document) -> httpx.Response:
-            listed = await self.county.ask("GET", "retention", "/v1/cases?limit=500", *self.liaison)
-            mine = [
-                each["case_id"]
-                for each in listed.json().get("cases", ())
-                if each["opened_by"] == self.liaison[1]
-            ]
-            assert len(mine) <= 1, "it was opened twice"
-            if mine:
-                path = f"/v1/cases/{mine[0]}"
-                return await self.county.ask("GET", "retention", path, *self.liaison)
-            return await self.county.ask("POST", "retention", "/v1/cases", *self.liaison, sent)
-
-        self.case_id = str((await self.act("open", attempt, order))["case_id"])
-
-    async def deposited(self, content: bytes) -> str:
-        digest = sha256(content).hexdigest()
-        url = f"{self.county.known.services['retention']}/v1/cases/{self.case_id}/documents"
-
-        async def attempt(_: Document) -> httpx.Response:
-            headers = await self.county.session.headers("retention", *self.liaison)
-            return await self.county.http.put(
-                f"{url}/{digest}", params={"kind": "instrument"}, content=content, headers=headers
-            )
-
-        await self.act("deposit", attempt)
-        return digest
-
-    async def called(self, subject: str, instrument: str, document: str | None = None) -> Document:
-        body = {
-            "version": 0,
-            "subject": subject,
-            "instrument": instrument,
-            "agency": AGENCY,
-            "outcome": "confirmed",
-            **({"document": document} if document else {}),
-        }
-        return await self.at_desk(
-            f"call back about the {subject}", "POST", "/verification", body, by=self.liaison
-        )
-
-    async def granted(self, *approvers: tuple[str, str]) -> None:
-        by = self.liaison
-        scope = {"version": 0, "asked": self.scope, "granted": self.scope}
-        await self.at_desk("legal scope", "PUT", "/legal-scope", scope, by=by)
-        body = {
-            "version": 0,
-            **self.scope,
-            "workers": [self.liaison[1]],
-            "valid_until": (datetime.now(UTC) + timedelta(hours=3)).isoformat(),
-        }
-        grant = await self.at_desk("grant", "POST", "/grants", body, by=by)
-        path = f"/grants/{grant['grant_id']}/approve"
-        done = grant
-        for who in approvers:
-            token = await self.id_token(grant["nonce"], who[1])
-            approval = {"version": done["version"], "id_token": token}
-            done = await self.at_desk(f"approve as {who[0]}", "POST", path, approval, by=who)
-        assert done["state"] == "approved"
-
-    async def by_a_warrant(self) -> None:
-        """From the paper to the end of secrecy, and what else may happen."""
-        by = self.liaison
-        await self.opened()
-        digest = await self.deposited(b"a warrant")
-        assert (await self.called("instrument", "warrant", digest))["state"] == "verifying"
-        assert (await self.called("officer", "warrant"))["state"] == "verified"
-        await self.granted(self.counsel, self.officer)
-        taken = {"how": "in_person", "sha256": digest, "receipt": "R-1", "taken_by": "Det. Able"}
-        await self.at_desk("custody", "POST", "/custody", taken, by=by)
-        now = datetime.now(UTC)
-        notice = {
-            "version": 0,
-            "document": digest,
-            "dated_at": now.isoformat(),
-            "until": (now + timedelta(days=30)).isoformat(),
-        }
-        await self.at_desk("delay the notice", "POST", "/notice", notice, by=by)
-        await self.at_desk("end secrecy", "DELETE", "/notice", by=by)
-        objection = {"reason": "privilege", "state": "raised"}
-        await self.at_desk("object", "PUT", "/objection", objection, by=by)
-        settled = {"reason": "privilege", "state": "settled"}
-        await self.at_desk("settle", "PUT", "/objection", settled, by=self.counsel)
-        await self.at_desk("close", "POST", "/close", {"outcome": "withdrawn"}, by=by)
-
-    async def in_danger(self) -> None:
-        """What cannot wait, and the paper that follows."""
-        by = self.liaison
-        await self.opened()
-        threat = {"version": 0, "agency": AGENCY, "threat": "life", "words": "He comes tonight."}
-        await self.at_desk("state the threat", "POST", "/exigent", threat, by=by)
-        assert (await self.called("officer", "exigent_request"))["state"] == "verified"
-        await self.granted(self.duty)
-        digest = await self.deposited(b"the order that followed")
-        await self.called("follow_up", "court_order", digest)
-        await self.at_desk("close", "POST", "/close", {"outcome": "withdrawn"}, by=by)
-
-    async def referred(self) -> None:
-        """Staff report by themselves, and the desk refuses."""
-        body = {"key": uuid4().hex, "record_id": self.record_id, "reason": "fraud"}
-
-        async def attempt(sent: Document) -> httpx.Response:
-            return await self.county.ask(
-                "POST", "retention", "/v1/referrals", "agent", self.liaison[1], sent
-            )
-
-        self.case_id = str(
-            (await self.act("refer", attempt, body | {"words": "Two bills."}))["referral_id"]
-        )
-        refusal = {"reason": "not_for_this_county"}
-        await self.at_desk("refuse", "POST", "/refusal", refusal, by=self.liaison)
-        await self.at_desk("close", "POST", "/close", {"outcome": "withdrawn"}, by=self.liaison)
-
-
 async def _of_law_enforcement(stack: Stack, armed: Path, **harm: Any) -> list[Worked]:
     async with mortal(stack, "retention", armed) as (county, dying):
         record_id = await county.accepted(submission(4_990))
@@ -389,8 +238,32 @@ async def _of_law_enforcement(stack: Stack, armed: Path, **harm: Any) -> list[Wo
             await left.look()
             left.check()
             assert left.released() == []
-            await _every_download_is_logged(county, each.case_id)
+            await left.opened_nothing_unlogged()
         return list(cases)
+
+
+async def _of_a_delivery(stack: Stack, armed: Path, **harm: Any) -> Worked:
+    """A whole delivery while this happens, and what must be so afterwards."""
+    async with mortal(stack, "retention", armed) as (county, dying):
+        case = Delivery(county, dying, await _known(county), **harm)
+        await case.delivered()
+        await _stands(case, receipts=1)
+        return case
+
+
+async def _known(county: County) -> str:
+    """A record that the inventory has and routing has given to a department."""
+    record_id = await county.accepted(submission(4_991))
+    await county.routed(record_id)
+    await in_the_inventory(county, record_id)
+    return record_id
+
+
+async def _stands(case: Delivery, *, receipts: int) -> None:
+    left = Left(case.county, case.case_id)
+    await left.look()
+    case.check(left, receipts)
+    await left.opened_nothing_unlogged()
 
 
 @pytest.mark.campaign
@@ -415,3 +288,61 @@ async def test_law_enforcement_cases_whose_desk_dies_while_a_part_is_away(
     cases = await _of_law_enforcement(disposable, tmp_path / "armed", without=part)
     for each in cases:
         _told(each, capsys, f"law enforcement, without the {part}")
+
+
+@pytest.mark.campaign
+@pytest.mark.policy("P18", "P20")
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_a_delivery_whose_desk_dies_before_each_crossing(
+    disposable: Stack, tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = await _of_a_delivery(disposable, tmp_path / "armed", number=number)
+    _told(case, capsys, f"delivery, crossing {number}")
+    assert case.dead.total() or number > IN_EVERY_RUN
+    assert not (number == MOST and case.dead.total()), "there are crossings that nobody tried"
+
+
+@pytest.mark.policy("P18", "P20")
+@pytest.mark.parametrize("part", AWAY)
+async def test_a_delivery_whose_desk_dies_while_a_part_is_away(
+    disposable: Stack, tmp_path: Path, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = await _of_a_delivery(disposable, tmp_path / "armed", without=part)
+    _told(case, capsys, f"delivery, without the {part}")
+
+
+@pytest.mark.campaign
+@pytest.mark.policy("P18", "P20")
+async def test_a_code_opens_one_download_wherever_the_desk_dies(
+    disposable: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One case, whose package is encrypted, coded, downloaded and receipted again and again, with
+    the desk killed before another crossing each time, and then with a part away."""
+    async with mortal(disposable, "retention", tmp_path / "armed") as (county, dying):
+        case = Delivery(county, dying, await _known(county))
+        await case.released()
+        downloads = 0
+        for number in range(1, MOST + 1):
+            before = case.dead.total()
+            await _again(case, number=number)
+            downloads += 1
+            if case.dead.total() == before:
+                break
+        else:
+            pytest.fail("there are crossings that nobody tried")
+        for part in ("broker", "store", "log"):
+            await _again(case, without=part)
+            downloads += 1
+        for number in range(1, downloads + 1):
+            case.harm(number=number)
+            await case.receipted(f"SPD-{number}")
+        await _stands(case, receipts=downloads)
+        _told(case, capsys, f"{downloads} downloads")
+    assert {"encrypt", "code", "download", "receipt"} <= {*case.dead}
+
+
+async def _again(case: Delivery, **harm: Any) -> None:
+    case.harm(**harm)
+    await case.encrypted()
+    await case.coded()
+    await case.downloaded()

@@ -13,7 +13,7 @@ import httpx
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from direct311.redaction.leaks import Fingerprint, WithheldValue, fingerprints
+from direct311.redaction.leaks import Fingerprint, Keyed, WithheldValue, fingerprints
 from direct311.runtime.peers import HttpClient, Peer
 
 DECIDED_AT = "2026-02-27T15:30:00Z"
@@ -63,7 +63,8 @@ def record(
 class MadeFile:
     """A file as media renders it. `boxes`: the pages that have boxes, one for each; without any the
     file goes out as it came. `withheld`: nothing of it goes out. `torn`: how many bytes are missing
-    at its end."""
+    at its end. `original`: what came, of which something is withheld; `texts`: the withheld ones,
+    each with its kind."""
 
     content: bytes = b""
     content_type: str = "image/jpeg"
@@ -73,6 +74,8 @@ class MadeFile:
     unrenderable: str | None = None
     torn: int = 0
     version: int = 1
+    original: bytes = b""
+    texts: tuple[tuple[str, str], ...] = ()
 
     @property
     def decisions(self) -> str:
@@ -127,6 +130,14 @@ class RecordOwners:
     log_away: bool = False
     proofs: int = 0
     token_refused: bool = False
+
+    def record_of(self, media_id: str) -> str:
+        """Which record the file came with."""
+        for record_id, each in self.records.items():
+            files = each["files"] if isinstance(each, dict) else ()
+            if any(file["media_id"] == media_id for file in files):
+                return record_id
+        raise LookupError("a file of no record")
 
     def app(self) -> FastAPI:
         """The services in one application."""
@@ -184,6 +195,28 @@ class RecordOwners:
             if not isinstance(found, MadeFile):
                 return _problem(409, found) if found else _problem(404, "not_found")
             return JSONResponse(found.exemptions(media_id))
+
+        @app.post("/internal/cases/{case_id}/files/{media_id}/leaks")
+        async def leaks_of_file(case_id: str, media_id: str, request: Request) -> JSONResponse:
+            if (refused := await self._refused(media_id, request)) is not None:
+                return refused
+            question = await request.json()
+            found = self.files.get(media_id)
+            if not isinstance(found, MadeFile):
+                return _problem(404, "not_found")
+            if found.decisions != question["decisions"] and not question["released"]:
+                return _problem(409, "changed")
+            key = base64.b64decode(question["key"])
+            record_id = self.record_of(media_id)
+            values = [WithheldValue(record_id, kind, text) for kind, text in found.texts]
+            mac = Keyed(key).file_mac(sha256(found.original).digest())
+            return JSONResponse(
+                {
+                    "record_id": record_id,
+                    "fingerprints": [_shown(each) for each in fingerprints(key, values)],
+                    "files": [mac.hex()],
+                }
+            )
 
         @app.post("/internal/cases/{case_id}/leaks")
         async def leaks(case_id: str, request: Request) -> JSONResponse:

@@ -1,5 +1,6 @@
 """A file of a case is reviewed, decided on and rendered under its grant, and written down."""
 
+import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -18,6 +19,8 @@ from direct311.media.decisions import FileDecision
 from direct311.media.review.api import rendering_router, review_router
 from direct311.media.review.domain import exemptions_of
 from direct311.media.review.handlers import FileReviews
+from direct311.redaction.leak_scan import scan
+from direct311.redaction.leaks import Fingerprint, Keyed
 from direct311.runtime.access.exemptions import Exemptions, load_exemptions
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
@@ -502,3 +505,91 @@ def test_rows_of_a_file_withheld_by_many_boxes_name_each_exemption_once() -> Non
     ]
     places = [row.item for row in exemptions_of(RECORD, decision, str.upper).withheld]
     assert places == [f"file:{PHOTO}:p{page}" for page in (1, 2, 3)]
+
+
+# ---------------------------------------------------------------- the leak check
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def leaks(desk: Desk, file: str, decisions: str, **more: Any) -> Response:
+    return desk.internal("leaks", file, key=KEY, decisions=decisions, **more)
+
+
+def found_in(answer: Response, text: str, record_id: str = "0195-other") -> set[str]:
+    """The kinds of what the answer finds in a text."""
+    told = answer.json()["fingerprints"]
+    found = [
+        Fingerprint(
+            **each | {"rolling": int(each["rolling"], 16), "mac": bytes.fromhex(each["mac"])}
+        )
+        for each in told
+    ]
+    return {hit.kind for hit in scan(bytes(range(32)), found, text, record_id)}
+
+
+def test_what_is_withheld_of_a_file_is_told_by_fingerprints_and_is_an_access(desk: Desk) -> None:
+    desk.decide(LETTER, REDACT)
+    decisions = desk.render(LETTER).headers["direct311-decisions"]
+    answer = leaks(desk, LETTER, decisions)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["record_id"] == RECORD
+    assert pdfs.CANARY not in answer.text
+    # The annotation shows on no page of what goes out.
+    assert found_in(answer, f"Note: {pdfs.CANARY}", RECORD)
+    keyed = Keyed(bytes(range(32)))
+    digest = hashlib.sha256(FILES[LETTER][0]).digest()
+    assert answer.json()["files"] == [keyed.file_mac(digest).hex()]
+    entry = desk.events()[-1]
+    assert (entry.action, entry.what.fields) == ("view", ("media_original",))
+    assert entry.why.purpose == "public_records"
+
+
+def test_a_file_that_nobody_can_read_has_only_its_hash(desk: Desk) -> None:
+    desk.decide(LOCKED, WITHHOLD)
+    decisions = desk.render(LOCKED).json()["decisions"]
+    answer = leaks(desk, LOCKED, decisions, whole=True)
+    assert (answer.json()["fingerprints"], len(answer.json()["files"])) == ([], 1)
+
+
+def test_a_decision_that_is_not_the_rendered_one_is_told(desk: Desk) -> None:
+    desk.decide(LETTER, REDACT)
+    before = desk.render(LETTER).headers["direct311-decisions"]
+    desk.decide(LETTER, RELEASE | {"version": 1})
+    answer = leaks(desk, LETTER, before)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (409, "changed")
+
+
+def test_what_once_went_out_without_something_is_remembered(desk: Desk) -> None:
+    desk.decide(LETTER, WITHHOLD)
+    never_rendered = leaks(desk, LETTER, "0" * 64, released=True)
+    assert found_in(never_rendered, pdfs.CANARY, RECORD)
+    before = desk.render(LETTER).json()["decisions"]
+    assert desk.render(LETTER).json()["decisions"] == before
+    desk.decide(LETTER, RELEASE | {"version": 1})
+    desk.render(LETTER)
+    answer = leaks(desk, LETTER, before, released=True)
+    assert found_in(answer, pdfs.CANARY, RECORD)
+    state = desk.media.state(RECORD)
+    assert [each.outcome for each in (*state.earlier, *state.decisions)] == ["withhold", "release"]
+
+
+def test_what_replaced_a_decision_that_never_rendered_is_all_that_is_remembered(
+    desk: Desk,
+) -> None:
+    desk.decide(LETTER, WITHHOLD)
+    desk.decide(LETTER, RELEASE | {"version": 1})
+    assert desk.media.state(RECORD).earlier == ()
+    assert leaks(desk, LETTER, "0" * 64, released=True).json()["fingerprints"] == []
+
+
+def test_only_retention_asks_for_fingerprints_under_a_grant(desk: Desk) -> None:
+    desk.decide(LETTER, REDACT)
+    decisions = desk.render(LETTER).headers["direct311-decisions"]
+    path = f"/internal/cases/{CASE}/files/{LETTER}/leaks"
+    answer = desk.ask(path, CARL, key=KEY, decisions=decisions)
+    assert (answer.status_code, answer.json()["title"]) == (403, "caller")
+    stranger = desk.internal("leaks", LETTER, "custodian:vera", key=KEY, decisions=decisions)
+    assert stranger.json()["type"].endswith("refused:disclosure_case")
+    short = base64.b64encode(b"short").decode()
+    assert desk.internal("leaks", LETTER, key=short, decisions=decisions).status_code == 422

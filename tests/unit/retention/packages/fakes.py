@@ -76,7 +76,7 @@ class PackagingDesk(CaseDeskUnderTest):
             self.documents,
             PdfPapers(load_release_letter()),
             self.notary,
-            LeakCheck(self.work, PeerWithheld(peer)),
+            LeakCheck(self.work, PeerWithheld(peer, peer)),
             Proving(self.work, PeerProofs(peer), self.documents),
         )
         self.releasing = Releasing(

@@ -308,3 +308,109 @@ def test_every_type_that_media_takes_has_an_ending_of_its_own() -> None:
     assert len({*ENDINGS.values()}) == len(ENDINGS)
     other = CollectedFile(media_id="m", outcome="original", content_type="x/y")
     assert other.name("r") == "data/media/r/m.bin"
+
+
+LETTER = (
+    "Mrs. Tuckerman of the old mill asked us last Tuesday whether the county would mend the little"
+    " bridge before her grandson comes home from school."
+)
+SECOND = "data/records/record-0001.json"
+
+
+async def leaks_of(desk: PackagingDesk, case_id: str) -> set[tuple[str | None, str | None, str]]:
+    """What stops the build: entry, record that withholds, kind."""
+    with pytest.raises(RefusedError) as refused:
+        await desk.built(case_id)
+    assert refused.value.code == "leak"
+    assert "Tuckerman" not in refused.value.detail
+    return {(each.entry, each.record_id, each.kind) for each in desk.file(case_id).clearances.open}
+
+
+async def test_the_text_of_a_withheld_file_in_another_record_stops_the_package(
+    desk: PackagingDesk,
+) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ("one",))
+    desk.owners.files["one"] = MadeFile(withheld=True, texts=(("page", LETTER),))
+    desk.owners.records["record-0001"] = record(1, withheld=0, text=f"He sent this: {LETTER}")
+    await desk.collected(case_id)
+    assert await leaks_of(desk, case_id) == {
+        ("data/records.csv", "record-0000", "page"),
+        (SECOND, "record-0000", "page"),
+    }
+    desk.owners.records["record-0001"] = record(1, withheld=0, version=3)
+    await desk.collected(case_id, again=True)
+    await desk.built(case_id)
+
+
+@pytest.mark.parametrize("kind", ["whole", "boxes"])
+async def test_a_withheld_photo_that_is_attached_to_another_record_stops_the_package(
+    desk: PackagingDesk, kind: str
+) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ())
+    desk.owners.records["record-0001"] = record(1, withheld=0, files={"two": "kept"})
+    await desk.grant(case_id, ["record-0000", "record-0001"], FIELDS, ("one", "two"))
+    withheld = MadeFile(withheld=True, original=PHOTO)
+    boxed = MadeFile(SCAN, boxes=(1,), original=PHOTO)
+    desk.owners.files |= {"one": withheld if kind == "whole" else boxed, "two": MadeFile(PHOTO)}
+    await desk.collected(case_id)
+    assert await leaks_of(desk, case_id) == {
+        ("data/media/record-0001/two.jpg", "record-0000", "file")
+    }
+
+
+async def test_a_withheld_photo_inside_another_document_stops_the_package(
+    desk: PackagingDesk,
+) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ())
+    desk.owners.records["record-0001"] = record(1, withheld=0, files={"two": "kept"})
+    await desk.grant(case_id, ["record-0000", "record-0001"], FIELDS, ("one", "two"))
+    inside = io.BytesIO()
+    with zipfile.ZipFile(inside, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("media/image1.jpg"), PHOTO)
+    office = "application/vnd.oasis.opendocument.text"
+    desk.owners.files |= {
+        "one": MadeFile(withheld=True, original=PHOTO),
+        "two": MadeFile(inside.getvalue(), content_type=office),
+    }
+    await desk.collected(case_id)
+    assert await leaks_of(desk, case_id) == {
+        ("data/media/record-0001/two.odt", "record-0000", "file")
+    }
+
+
+async def test_a_later_part_is_searched_for_what_released_files_withhold(
+    desk: PackagingDesk,
+) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ("one",))
+    desk.owners.files["one"] = MadeFile(withheld=True, texts=(("page", LETTER),))
+    desk.owners.records["record-0001"] = "not_reviewed"
+    await desk.collected(case_id)
+    first = await desk.built(case_id, partial=True)
+    for each in (OLGA, COLE):
+        await desk.approve(case_id, first, each)
+    await desk.releasing.release(CARLA, case_id, first)
+    # What is decided of the file since changes nothing about what went out without it.
+    desk.owners.files["one"] = MadeFile(SCAN, boxes=(1,), texts=(("page", LETTER),))
+    desk.owners.records["record-0001"] = record(1, withheld=0, text=LETTER)
+    await desk.collected(case_id)
+    assert (SECOND, "record-0000", "page") in await leaks_of(desk, case_id)
+    asked = [body for path, body, *_ in desk.owners.asked if path.endswith("/files/one/leaks")]
+    assert (asked[-1]["released"], asked[-1]["whole"], asked[-1]["purpose"]) == (
+        True,
+        True,
+        "public_records",
+    )
+    assert len({each["key"] for each in asked}) == len(asked)
+    # Of a file that was destroyed since, nobody has anything to look for.
+    del desk.owners.files["one"]
+    await desk.built(case_id)
+
+
+async def test_a_file_that_was_decided_anew_is_collected_again(desk: PackagingDesk) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ("one",))
+    desk.owners.files["one"] = MadeFile(withheld=True)
+    await desk.collected(case_id)
+    desk.owners.files["one"] = MadeFile(withheld=True, version=2)
+    with pytest.raises(RefusedError) as refused:
+        await desk.built(case_id)
+    assert refused.value.code == "collected_before"

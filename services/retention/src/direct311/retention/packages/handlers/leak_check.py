@@ -77,7 +77,7 @@ class LeakCheck:
             ),
             authorization,
         )
-        decisions = {each.record_id: each.decisions for each in state.packages.parts}
+        decisions = {each.record_id: _decisions(each) for each in state.packages.parts}
         hits = [_hit(state.record_id, each, decisions.get(each.record_id or "")) for each in found]
         stopping = state.clearances.stopping(hits)
         return Checked(stopping, len(hits) - len(stopping))
@@ -126,6 +126,11 @@ class LeakCheck:
             f"Something that is withheld elsewhere is in the package, in {len(hits)} places:"
             f" {places}. Withhold it there too, and collect again; or let counsel clear it.",
         )
+
+
+def _decisions(part: CollectedPart) -> str:
+    """Of the record and of its files: with others, a hit is another one."""
+    return "".join((part.decisions, *(each.decisions for each in part.withheld_files)))
 
 
 def _hit(case_id: str, leak: Leak, decisions: str | None) -> LeakHit:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from typing import Final
 
+from direct311.runtime.arriving import Arriving
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.peers import HttpError, Streamed
 
@@ -15,18 +16,23 @@ TRY_AGAIN: Final = 5
 _PROBLEM: Final = "urn:direct311:problem:"
 
 
-async def content_of(answer: Streamed, calling: AsyncExitStack) -> AsyncGenerator[bytes]:
+def content_of(answer: Streamed, calling: AsyncExitStack) -> Arriving:
     """The bytes of an answer, piece by piece.
 
-    :param calling: the call; it is closed once the content is read or closed.
+    :param calling: the call; it is closed once the content is read or closed, also if nobody has
+        read a byte.
     :raises RefusedError: `case_desk_unavailable`, if the answer breaks off.
     """
-    async with calling:
-        try:
-            async for piece in answer.pieces:
-                yield piece
-        except HttpError:
-            raise unavailable() from None
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        async with calling:
+            try:
+                async for piece in answer.pieces:
+                    yield piece
+            except HttpError:
+                raise unavailable() from None
+
+    return Arriving(pieces(), calling.aclose)
 
 
 def refused(error: HttpError, refusals: Mapping[str, str]) -> RefusedError:

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.deliveries.handlers import Deliveries
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.downloads import Download
 from direct311.schemas import Model
 from direct311.schemas.model import Code
 
@@ -53,7 +53,7 @@ def deliveries_router(deliveries: Deliveries, failed_codes: FailedKeys) -> APIRo
         if it breaks off, ask for another code. `X-Delivery-SHA256` is the file's hash. Any code
         that opens nothing gets the same answer."""
         found = await _limited(request, failed_codes, lambda: deliveries.download(body.code))
-        return StreamingResponse(
+        return Download(
             found.content,
             media_type="application/octet-stream",
             headers={

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response, Security
-from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.records_packages.handlers import FetchRecords
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.downloads import Download
 
 LONGEST_TOKEN: Final = 200
 ZIP: Final[dict[str, Any]] = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
@@ -55,7 +55,7 @@ def records_packages_router(fetch: FetchRecords, failed_tokens: FailedKeys) -> A
                     "too_often", "Too many calls without a good token.", retry_after=wait
                 ) from None
             raise
-        return StreamingResponse(
+        return Download(
             found.content,
             media_type="application/zip",
             headers={

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from direct311.intake.records_packages.domain import ReleasedPackage
 from direct311.intake.records_packages.ports import ReleasedPackages
+from direct311.runtime.arriving import begun_with
 from direct311.runtime.errors import RefusedError
 
 
@@ -28,7 +29,8 @@ class FetchRecords:
         reading = _checked(found)
         # Until here, a refusal is an answer of its own.
         first = await anext(reading)
-        return replace(found, content=_all_of_it(first, reading))
+        # A requester who goes away closes this, and this closes the call to the case desk.
+        return replace(found, content=begun_with(first, reading))
 
 
 async def _checked(found: ReleasedPackage) -> AsyncGenerator[bytes]:
@@ -45,11 +47,3 @@ async def _checked(found: ReleasedPackage) -> AsyncGenerator[bytes]:
             "case_desk_unavailable", "The package did not arrive whole.", retry_after=5
         )
     yield held
-
-
-async def _all_of_it(first: bytes, reading: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    # A requester who goes away closes this, and this closes the call to the case desk.
-    async with aclosing(reading):
-        yield first
-        async for piece in reading:
-            yield piece

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id, only_intake
@@ -15,6 +14,7 @@ from direct311.retention.deliveries.handlers.receipts import Receipts
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.downloads import Download
 from direct311.schemas import Instant, Model
 from direct311.schemas.model import Code
 
@@ -152,7 +152,7 @@ def gateway_router(downloads: Downloads, receipts: Receipts, caller_of: CallerOf
         anything is opened. Any code that opens nothing gets the same answer."""
         only_intake(caller)
         found = await downloads.fetch(caller, body.code)
-        return StreamingResponse(
+        return Download(
             found.content,
             media_type="application/octet-stream",
             headers={

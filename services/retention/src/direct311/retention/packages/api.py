@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id
@@ -20,6 +19,7 @@ from direct311.retention.packages.handlers.releasing import (
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.downloads import Download
 from direct311.schemas import Instant, Model, RecordId
 
 LONGEST_ID_TOKEN: Final = 8_000
@@ -245,7 +245,7 @@ def public_router(releasing: Releasing, caller_of: CallerOf) -> APIRouter:
 
 
 def _zip(found: FetchedPackage) -> Response:
-    return StreamingResponse(
+    return Download(
         found.content,
         media_type="application/zip",
         headers={

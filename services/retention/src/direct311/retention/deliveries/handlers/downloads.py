@@ -4,8 +4,7 @@ The access is in the log before the code is used up, and the code is used up bef
 opened. A download that breaks off needs another code.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +24,7 @@ from direct311.retention.legal_process.domain import process_of
 from direct311.retention.packages.domain.courses import course_of
 from direct311.retention.packages.handlers.seen import FIELDS, package_reader
 from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.arriving import begun_with
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
@@ -40,7 +40,7 @@ class Download:
 
     sha256: str
     size: int
-    content: AsyncIterator[bytes]
+    content: AsyncGenerator[bytes]
 
 
 class Downloads:
@@ -80,15 +80,8 @@ class Downloads:
                     yield piece
 
         reading = read()
-        begun = await anext(reading)
-
-        async def all_of_it() -> AsyncIterator[bytes]:
-            async with aclosing(reading):
-                yield begun
-                async for piece in reading:
-                    yield piece
-
-        return Download(delivery.sha256, delivery.size, all_of_it())
+        first_piece = await anext(reading)
+        return Download(delivery.sha256, delivery.size, begun_with(first_piece, reading))
 
     def _opens(self, found: CaseFile | None, code_hash: str) -> tuple[CaseFile, Delivery]:
         """:raises RefusedError: the code opens nothing (any more), or the package was recalled."""

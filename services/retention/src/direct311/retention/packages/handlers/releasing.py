@@ -4,7 +4,7 @@ The approval is a fresh sign-in whose ID token has the hash of the package. The 
 event that says so are one write, so nothing goes out without its entry in the log.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256 as sha256_of
 
@@ -56,7 +56,7 @@ class FetchedPackage:
 
     sha256: str
     size: int
-    content: AsyncIterator[bytes]
+    content: AsyncGenerator[bytes]
     number: int = 0
     of: int = 0
 
@@ -143,8 +143,11 @@ class Releasing:
         _, rules = await seen(self._work, caller, case_id)
 
         async def decide(state: CaseFile) -> Changed:
-            if _released(state, sha256) is not None:
+            newest = state.packages.newest
+            again = newest is not None and newest.sha256 == sha256
+            if _released(state, sha256) is not None and not again:
                 return None
+            # One that was recalled may be built again with the same bytes, and goes out again.
             package = _current(state, sha256)
             if state.state != "approved":
                 raise RefusedError("case_state", "The package must be approved first.")
@@ -253,4 +256,6 @@ def _current(state: CaseFile, sha256: str) -> BuiltPackage:
 
 
 def _released(state: CaseFile, sha256: str) -> BuiltPackage | None:
-    return next((each for each in state.packages.released if each.sha256 == sha256), None)
+    """The package with this hash that went out last."""
+    released = reversed(state.packages.released)
+    return next((each for each in released if each.sha256 == sha256), None)

@@ -1,7 +1,7 @@
 """Who sees the packages of a case, and the accesses to what is sealed."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from direct311.retention.case_file.packages import PACKAGE, BuiltPackage
@@ -9,6 +9,7 @@ from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.ports import SealedDocuments
 from direct311.retention.cases.work import CaseWork, unknown_case
 from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.arriving import Arriving, begun_with
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.vault.pieces import PieceReader, piece_name
@@ -87,7 +88,7 @@ async def opened(
     unlocking: AbstractAsyncContextManager[DataKey],
     state: CaseFile,
     package: BuiltPackage,
-) -> AsyncIterator[bytes]:
+) -> Arriving:
     """The bytes of a package, piece by piece. The access is recorded when this returns; the key is
     held until the last piece.
 
@@ -109,13 +110,5 @@ async def opened(
                 yield piece
 
     reading = read()
-    begun = await anext(reading)
-
-    async def all_of_it() -> AsyncIterator[bytes]:
-        # Whoever hears no more of it closes this, and this gives up the key.
-        async with aclosing(reading):
-            yield begun
-            async for piece in reading:
-                yield piece
-
-    return all_of_it()
+    # Whoever hears no more of it closes this, and this gives up the key.
+    return begun_with(await anext(reading), reading)

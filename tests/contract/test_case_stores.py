@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Protocol
 
 import pytest
@@ -10,7 +11,13 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.retention.case_file.messages import CaseMessage, Correspondence
-from direct311.retention.case_file.packages import BuiltPackage, CasePackages, CollectedPart
+from direct311.retention.case_file.packages import (
+    PACKAGE,
+    BuiltPackage,
+    CasePackages,
+    CollectedPart,
+    build_name,
+)
 from direct311.retention.cases.adapters import MongoCases, StoreDocuments, awaited
 from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
@@ -336,3 +343,26 @@ async def test_cases_with_a_released_package_are_found_by_the_time_of_the_releas
     assert len(await found(None, None, None, 10)) == 3
     assert len(await found(AT + day, None, None, 10)) == 2
     assert len(await found(None, AT, None, 10)) == 1
+
+
+async def test_builds_are_found_by_their_shard_once_their_newest_piece_is_old(
+    stores: Stores,
+) -> None:
+    case_id = new_id()
+    shard = int(sha256(case_id.encode()).hexdigest()[:2], 16)
+    begun = datetime.now(UTC)
+    names = ("part/0", "build/1/000001", "build/1/000002", "build/2/000001", "proof/0")
+    for name in names:
+        await stores.documents.put(case_id, f"{PACKAGE}/{name}", b"sealed")
+
+    async def found(shard: int, older_than: datetime) -> list[str]:
+        builds = await stores.documents.builds_of_shard(shard, older_than)
+        return [build for case, build in builds if case == case_id]
+
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert await found(shard, later) == ["1", "2"]
+    assert await found(shard, begun - timedelta(hours=1)) == []
+    assert await found((shard + 1) % 256, later) == []
+    await stores.documents.remove(case_id, f"{build_name('1')}/")
+    assert await found(shard, later) == ["2"]
+    await stores.documents.remove_all(case_id)

@@ -1,9 +1,11 @@
 """The case desk's ports in memory, held to the same contract as the real ones, and the desk."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from direct311.retention.case_file.packages import build_name
 from direct311.retention.cases.adapters import load_case_rules
 from direct311.retention.cases.domain import CaseFile, CaseKind
 from direct311.retention.cases.handlers import (
@@ -90,9 +92,12 @@ class InMemoryDocuments:
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, str], list[bytes]] = {}
+        self.written: dict[tuple[str, str], datetime] = {}
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def put(self, case_id: str, sha256: str, sealed: bytes) -> None:
         self.versions.setdefault((case_id, sha256), []).append(sealed)
+        self.written[case_id, sha256] = self.now()
 
     async def get(self, case_id: str, sha256: str) -> bytes:
         try:
@@ -103,6 +108,16 @@ class InMemoryDocuments:
     async def remove(self, case_id: str, name: str) -> None:
         for key in [key for key in self.versions if key[0] == case_id and key[1].startswith(name)]:
             del self.versions[key]
+
+    async def builds_of_shard(self, shard: int, older_than: datetime) -> Sequence[tuple[str, str]]:
+        newest: dict[tuple[str, str], datetime] = {}
+        for case_id, name in self.versions:
+            folder, _, piece = name.removeprefix(build_name("")).partition("/")
+            in_shard = int(sha256(case_id.encode()).hexdigest()[:2], 16) == shard
+            if in_shard and piece and name.startswith(build_name("")):
+                at = self.written[case_id, name]
+                newest[case_id, folder] = max(newest.get((case_id, folder), at), at)
+        return sorted(build for build, at in newest.items() if at < older_than)
 
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         gone = [key for key in self.versions if key[0] == case_id]

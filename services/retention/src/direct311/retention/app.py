@@ -141,6 +141,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 preserved.loop,
                 legal.loop,
                 *desk.loops,
+                packaged.loop,
                 *sealing.rotation.loops(resources),
             ],
             prepare=[

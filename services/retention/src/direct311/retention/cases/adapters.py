@@ -1,12 +1,13 @@
 """Case files in the database, their documents in the store, the kinds of cases from their file."""
 
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from direct311.retention.case_file.packages import CasePackages
+from direct311.retention.case_file.packages import CasePackages, build_name
 from direct311.retention.cases.domain import CaseFile, CaseKind, CaseRules, case_problems
 from direct311.retention.record import ReleasedWith
 from direct311.runtime.access.roles import ROLES
@@ -16,6 +17,9 @@ from direct311.runtime.storage.database import Document, Index, MongoRecords
 from direct311.runtime.storage.objects import ObjectStore
 
 BUCKET: Final = "direct311-cases"
+_PIECE_OF_BUILD: Final = re.compile(
+    rf"[0-9a-f]{{2}}/(?P<case>[^/]+)/{re.escape(build_name(''))}(?P<build>[^/]+)/.+"
+)
 
 
 class MongoCases:
@@ -101,6 +105,14 @@ class StoreDocuments:
 
     async def remove(self, case_id: str, name: str) -> None:
         await self._store.remove_every_version(BUCKET, _folder(case_id) + name)
+
+    async def builds_of_shard(self, shard: int, older_than: datetime) -> Sequence[tuple[str, str]]:
+        newest: dict[tuple[str, str], datetime] = {}
+        for info in await self._store.list(BUCKET, f"{shard:02x}/"):
+            if found := _PIECE_OF_BUILD.fullmatch(info.name):
+                build = found["case"], found["build"]
+                newest[build] = max(newest.get(build, info.modified_at), info.modified_at)
+        return sorted(build for build, at in newest.items() if at < older_than)
 
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         return await self._store.remove_every_version(BUCKET, _folder(case_id))

@@ -48,6 +48,11 @@ class SealedDocuments(Protocol):
         none."""
         ...
 
+    async def builds_of_shard(self, shard: int, older_than: datetime) -> Sequence[tuple[str, str]]:
+        """The cases of one of 256 shards with their packages' builds of which every piece was
+        written before."""
+        ...
+
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         """Remove all of a case in all their versions; returns how many, and their bytes."""
         ...

@@ -1,6 +1,7 @@
 """Builds the packages of cases."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import APIRouter
 
@@ -23,9 +24,11 @@ from direct311.retention.packages.handlers.file_collecting import FileCollecting
 from direct311.retention.packages.handlers.leak_check import LeakCheck
 from direct311.retention.packages.handlers.proving import Proving
 from direct311.retention.packages.handlers.releasing import Releasing
+from direct311.retention.packages.handlers.sweeping import SweepBuilds, shard_of_the_minute
 from direct311.retention.packages.ports import TokenCases
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.loops import Loop
 from direct311.runtime.process import Resources
 
 
@@ -33,6 +36,7 @@ from direct311.runtime.process import Resources
 class PackagesPart:
     router: APIRouter
     public_router: APIRouter
+    loop: Loop
 
 
 def wire(
@@ -56,6 +60,11 @@ def wire(
     papers = PdfPapers(load_release_letter(settings.release_letter_file))
     notary = NoteSigner.from_file(settings.signing_key_file)
     approvals = Approvals.from_file(settings.principals_file, settings.issuer_url)
+    sweeping, clock = SweepBuilds(work, sealed), resources.clock
+
+    async def sweep() -> None:
+        await sweeping.shard(shard_of_the_minute(clock.now()))
+
     releasing = Releasing(work, cases, sealed, approvals, resources.issuer)
     return PackagesPart(
         router(
@@ -74,4 +83,5 @@ def wire(
             caller_of,
         ),
         public_router(releasing, caller_of),
+        Loop("sweep builds", timedelta(minutes=1), sweep, resources.lease("sweep-builds"), clock),
     )

@@ -9,13 +9,14 @@ import pytest
 from fastapi import Request
 
 from direct311.retention.exemption_log.api import router
-from direct311.retention.exemption_log.domain import LogQuery, WithheldRow
+from direct311.retention.exemption_log.domain import LogQuery, Place, WithheldRow
 from direct311.retention.exemption_log.handlers import ExemptionLog, LogPage
+from direct311.retention.recalls.handlers import Recalling
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import replaced
-from tests.support.record_owners import CITATION
+from tests.support.record_owners import CITATION, record
 from tests.unit.retention.cases.fakes import InMemoryCases
 from tests.unit.retention.packages.fakes import CARLA, COLE, OLGA, PackagingDesk
 
@@ -202,3 +203,48 @@ async def test_an_auditor_without_a_letter_is_refused_also_when_there_is_nothing
     assert [each.outcome for each in log.access_log.events()] == ["denied"]
     assert (await log.log.page(ADA, LogQuery(), 100, reference=LETTER)).rows == []
     assert (await log.log.page(OLGA, LogQuery(), 100)).rows == []
+
+
+async def test_what_was_withheld_in_a_recalled_package_stays_and_is_marked(log: Log) -> None:
+    case_id = await log.released(3)
+    before = (await log.read()).rows
+    (wrong,) = log.file(case_id).packages.released
+    await Recalling(log.work)(CARLA, case_id, wrong.sha256, "wrong_record")
+    log.clock.advance(timedelta(minutes=1))
+    recalled_at = log.file(case_id).packages.released[0].recalled_at
+    assert recalled_at is not None
+    page = await log.read()
+    assert page.rows == [replaced(each, recalled_at=recalled_at) for each in before]
+    assert page.unreadable == 0
+    # The same records go out again: what is withheld then is there beside it.
+    log.owners.records["record-0001"] = record(1, withheld=3)
+    right = await log.approved(case_id)
+    await log.releasing.release(CARLA, case_id, right)
+    rows = (await log.read()).rows
+    assert [(each.record_id, each.recalled_at is None) for each in rows] == [
+        *[("record-0001", False)] * 1,
+        *[("record-0001", True)] * 3,
+        *[("record-0002", False)] * 2,
+        *[("record-0002", True)] * 2,
+    ]
+    # A page ends after a record, not between its two packages.
+    first = await log.read(limit=1)
+    assert {each.record_id for each in first.rows} == {"record-0001"}
+    assert (len(first.rows), first.next) == (4, Place(case_id, "record-0001"))
+    query = LogQuery()
+    rest = await log.log.page(OLGA, query, 10, after=first.next)
+    assert [*first.rows, *rest.rows] == [*rows]
+
+
+async def test_the_same_package_recalled_and_released_again_is_there_twice(log: Log) -> None:
+    case_id = await log.released(2)
+    (wrong,) = log.file(case_id).packages.released
+    await Recalling(log.work)(CARLA, case_id, wrong.sha256, "wrong_record")
+    log.clock.advance(timedelta(minutes=1))
+    again = await log.approved(case_id)
+    await log.releasing.release(CARLA, case_id, again)
+    rows = (await log.read()).rows
+    assert [(each.record_id, each.recalled_at is None) for each in rows] == [
+        ("record-0001", False),
+        ("record-0001", True),
+    ]

@@ -17,6 +17,9 @@ MOST_PARTS: Final = 10_000
 """The most records that are collected for one case."""
 MOST_PACKAGES: Final = 100
 """The most packages in one case file."""
+MOST_RECALLED: Final = 10_000
+"""How many records of recalled packages a case file remembers, so that it fits into its document.
+A recall is never refused for it: it forgets the oldest."""
 PackageState = Literal["built", "approved", "released", "replaced"]
 
 
@@ -172,10 +175,12 @@ class PinnedProof(Model):
 
 class CasePackages(Model):
     """All that was collected and packaged for a case. `parts`: one for each record, by its id.
+    `recalled_parts`: those of recalled packages in which something is withheld, oldest first.
     `packages`: oldest first; only the newest can be approved and released. `proof`: what is pinned
     for the newest build."""
 
     parts: tuple[CollectedPart, ...] = ()
+    recalled_parts: tuple[CollectedPart, ...] = ()
     packages: tuple[BuiltPackage, ...] = ()
     proof: PinnedProof | None = None
 
@@ -230,7 +235,8 @@ class CasePackages(Model):
         return next(found, None)
 
     def recalled(self, package: BuiltPackage) -> "CasePackages":
-        """A copy in which this package is recalled. Its records count as not collected."""
+        """A copy in which this package is recalled. Its records count as not collected. What was
+        withheld in them stays known."""
         packages = tuple(
             package
             if (each.sha256, each.released_at) == (package.sha256, package.released_at)
@@ -238,7 +244,11 @@ class CasePackages(Model):
             for each in self.packages
         )
         parts = tuple(each for each in self.parts if each.released_in != package.sha256)
-        return replaced(self, packages=packages, parts=parts)
+        gone = (each for each in self.parts if each.released_in == package.sha256)
+        recalled = (*self.recalled_parts, *(each for each in gone if each.withheld))
+        return replaced(
+            self, packages=packages, parts=parts, recalled_parts=recalled[-MOST_RECALLED:]
+        )
 
     def remaining(self, record_ids: Iterable[str]) -> tuple[str, ...]:
         """Those of these records that were not collected."""

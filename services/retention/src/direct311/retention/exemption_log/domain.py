@@ -1,12 +1,12 @@
 """A row of the log: one item that is withheld in a package that went out, and never its value."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from direct311.retention.case_file.packages import CollectedPart
+from direct311.retention.case_file.packages import BuiltPackage, CollectedPart
 from direct311.retention.cases.domain import CaseFile
 from direct311.schemas import Instant, Model
 
@@ -17,11 +17,13 @@ EXEMPTION_LOG: Final = "exemption_log"
 class WithheldRow(Model):
     """An item that is withheld. `package`: SHA-256 (hex) of the package in which the record went
     out. `item`: the field, its part as `<field>:<start>-<end>`, or the file or a box on it. `code`:
-    the exemption. `version`: of the record, as its reviewer saw it."""
+    the exemption. `version`: of the record, as its reviewer saw it. `recalled_at`: when the county
+    took the package back; what was withheld in it stays known."""
 
     case_id: str
     package: str
     released_at: Instant
+    recalled_at: Instant | None = None
     record_id: str
     item: str
     field: str
@@ -60,28 +62,44 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedPart:
-    """A record that went out with something withheld, and when."""
+    """A record that went out with something withheld, and when; `recalled_at`: when its package was
+    recalled."""
 
     part: CollectedPart
     package: str
     released_at: datetime
+    recalled_at: datetime | None = None
 
 
 def released_parts(case: CaseFile, query: LogQuery, after: Place | None) -> Sequence[ReleasedPart]:
     """The records of a case in which something is withheld and that went out in the time that is
-    asked for, by record id; only those after a place."""
-    out = {
-        each.sha256: each.released_at
-        for each in case.packages.released
-        if each.released_at is not None and query.released(each.released_at)
-    }
-    return [
-        ReleasedPart(part, part.released_in, out[part.released_in])
-        for part in sorted(case.packages.parts, key=lambda each: each.record_id)
-        if part.withheld
-        and part.released_in in out
-        and (after is None or (case.record_id, part.record_id) > (after.case_id, after.record_id))
+    asked for, by record id; only those after a place. A record that was recalled and went out again
+    is there for each time."""
+    packages = case.packages
+    out = [
+        *_out(packages.parts, [each for each in packages.released if each.recalled_at is None]),
+        *_out(packages.recalled_parts, [each for each in packages.released if each.recalled_at]),
     ]
+    return [
+        each
+        for each in sorted(out, key=lambda each: (each.part.record_id, each.released_at))
+        if query.released(each.released_at)
+        and (
+            after is None
+            or (case.record_id, each.part.record_id) > (after.case_id, after.record_id)
+        )
+    ]
+
+
+def _out(
+    parts: Iterable[CollectedPart], packages: Iterable[BuiltPackage]
+) -> Iterator[ReleasedPart]:
+    """The records with something withheld that these packages have."""
+    by_hash = {each.sha256: each for each in packages}
+    for part in parts:
+        package = by_hash.get(part.released_in or "")
+        if part.withheld and package is not None and package.released_at is not None:
+            yield ReleasedPart(part, package.sha256, package.released_at, package.recalled_at)
 
 
 def by_citation(rows: Iterable[WithheldRow]) -> Mapping[str, int]:

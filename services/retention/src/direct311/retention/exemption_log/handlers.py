@@ -73,8 +73,12 @@ class ExemptionLog:
         if _audits(caller):
             await self._check_letter(caller, reference)
         chosen = await self._chosen(caller, query, limit + 1, after)
-        following = len(chosen) > limit
-        chosen = chosen[:limit]
+        end = min(limit, len(chosen))
+        while 0 < end < len(chosen) and _place(chosen[end]) == _place(chosen[end - 1]):
+            # A record that was recalled and went out again is on one page.
+            end += 1
+        following = len(chosen) > end
+        chosen = chosen[:end]
         rows: list[WithheldRow] = []
         unreadable = 0
         for case in {each.record_id: each for each, _ in chosen}.values():
@@ -82,7 +86,7 @@ class ExemptionLog:
             found = await self._opened(caller, case, parts, reference)
             unreadable += len(parts) - len(found)
             rows += [row for each in found for row in each if query.asks_for(row)]
-        last = Place(chosen[-1][0].record_id, chosen[-1][1].part.record_id) if following else None
+        last = _place(chosen[-1]) if following else None
         return LogPage(rows, by_citation(rows), len(chosen) - unreadable, unreadable, last)
 
     async def _check_letter(self, caller: Caller, reference: str | None) -> None:
@@ -114,7 +118,7 @@ class ExemptionLog:
                 if case.record_id != read and self._known_to(caller, case):
                     chosen += [(case, part) for part in released_parts(case, query, after)]
                 if len(chosen) >= limit:
-                    return chosen[:limit]
+                    return chosen
             if len(cases) < CASES_AT_ONCE:
                 return chosen
             first = read = cases[-1].record_id
@@ -162,12 +166,18 @@ def _audits(caller: Caller) -> bool:
     return AUDITOR in caller.roles and not {*DESKS} & {*caller.roles}
 
 
+def _place(chosen: tuple[CaseFile, ReleasedPart]) -> Place:
+    case, released = chosen
+    return Place(case.record_id, released.part.record_id)
+
+
 def _rows(case: CaseFile, released: ReleasedPart, part: RecordPart) -> list[WithheldRow]:
     return [
         WithheldRow(
             case_id=case.record_id,
             package=released.package,
             released_at=released.released_at,
+            recalled_at=released.recalled_at,
             **row,
         )
         for row in part.log_rows

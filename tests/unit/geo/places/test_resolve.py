@@ -1,6 +1,7 @@
 """Resolving a place: what counts, what is doubted, what is said when nothing helps."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -312,3 +313,28 @@ async def test_an_expired_record_stays(handlers: LocateRequest) -> None:
     assert change is not None
     assert change.state == state.model_copy(update={"expired": True})
     assert change.events == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("created_first", [True, False])
+async def test_a_protected_request_is_located_at_its_new_place_and_then_reduced(
+    handlers: LocateRequest, created_first: bool
+) -> None:
+    """Until it is checked, a place comes as it was given; the topics have no common order."""
+    state = LocatedRequest(record_id="r-1")
+    first = created(Place(latitude=25.8699, longitude=-80.3029))
+    moved = updated(Place(latitude=25.816, longitude=-80.3576), 4, 2, protected=True)
+    for each in (first, moved) if created_first else (moved, first):
+        known = isinstance(each.data, ev.RequestCreated)
+        handle: Any = handlers.created if known else handlers.updated
+        change = await handle(state, each)
+        state = change.state if change is not None else state
+    assert state.place_version == 2
+    assert state.location is not None
+    assert (state.location.place_version, state.location.municipality) == (2, "Doral")
+    checked = updated(Place(municipality="Doral"), 5, 2, protected=True)
+    reduced = await handlers.updated(state, checked)
+    assert reduced is not None
+    assert reduced.events == ()
+    assert reduced.state.location is not None
+    assert (reduced.state.location.municipality, reduced.state.location.latitude) == ("Doral", None)

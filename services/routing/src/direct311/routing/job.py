@@ -69,8 +69,8 @@ class Job(RecordState):
         )
 
     def recalled(self) -> "Job":
-        """A copy that no longer belongs to any department."""
-        return replaced(self, department=None, due_on=None, routed=None)
+        """A copy that no longer belongs to any department. The next one may become late again."""
+        return replaced(self, department=None, due_on=None, routed=None, overdue_noticed=False)
 
     def answered(self, handled: tuple[str, ...]) -> "Job":
         """A copy with a department's update among those handled, whatever its outcome."""

@@ -53,6 +53,11 @@ class Routing:
         after = known(job.asked_for(asked, self._status(job, updated)))
         if updated.status == "withdrawn":
             return self._recalled(after, "withdrawn by the reporter")
+        if updated.status == "identity_required":
+            return self._recalled(after, "held for the reporter's name and address")
+        if not updated.place_checked and not self._states.state(after.status).final:
+            # A finished job stays where it was finished.
+            return self._recalled(after, "its place was corrected")
         return self._routed(after)
 
     def _status(self, job: Job, updated: ev.RequestUpdated) -> ev.RequestStatus:

@@ -6,6 +6,8 @@ only as far as its topic can, and an event counts only where it belongs. Whoever
 topic may say only what that topic is for.
 """
 
+from functools import lru_cache
+
 from direct311.schemas.codec import Event
 from direct311.schemas.model import Model
 from direct311.schemas.topics import EventType, routed_topic
@@ -38,11 +40,18 @@ def misplaced(event: Event[Model], topic: str) -> str | None:
     """
     kind = event.kind
     department: str = getattr(event.data, "department", None) or ""
-    if topic not in topics(kind, department):
+    belongs, allowed = _belonging(kind, department)
+    if topic not in belongs:
         return "it does not travel on this topic, or it names a department other than the topic's"
-    allowed = {source(producer, department) for producer in kind.producers}
-    if DEPARTMENT in kind.producers:
-        allowed.add(_ANY_DEPARTMENT)
     if event.source not in allowed:
         return "its source is none that may say it here"
     return None
+
+
+@lru_cache(maxsize=512)
+def _belonging(kind: EventType, department: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The topics for such an event, and the sources that may publish it."""
+    allowed = {source(producer, department) for producer in kind.producers}
+    if DEPARTMENT in kind.producers:
+        allowed.add(_ANY_DEPARTMENT)
+    return topics(kind, department), frozenset(allowed)

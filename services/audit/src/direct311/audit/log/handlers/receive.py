@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from direct311.audit.entry import Facts
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT, MOST_COUNTED, facts_of
-from direct311.audit.log.handlers.bodies import BoundsError, check_numbers, decode_body
+from direct311.audit.log.handlers.bodies import BoundsError, check_body
 from direct311.audit.log.ports.inbox import Inbox, InboxBatch, QueuedEvent
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.messaging.broker import Received
@@ -99,7 +99,7 @@ def queued_event_of(received: Received, now: datetime) -> QueuedEvent:
     facts = facts_of(received.event)
     if overreach(facts.service, received.event.data) is not None:
         raise ImpostorError
-    check_numbers(decode_body(event.body))
+    check_body(event.body)
     _check_counts(facts)
     _check_time(event.occurred_at, now, DELIVERY_LIMIT - ON_ITS_WAY)
     _check_time(facts.occurred_at, now, DELIVERY_LIMIT)

@@ -204,9 +204,14 @@ class LocationResolved(RecordEvent):
     `boundary_sets` maps the name of each set that geo consulted to the set's version. `read` is
     absent in events from versions of geo that did not report readings yet; then no address may be
     public.
+
+    `because` says why geo speaks: `place` for a new place, `boundaries` if other boundary sets came
+    into force for a place that geo has resolved before. Then `read` is absent, because geo keeps no
+    readings, and what was said of the address before still holds.
     """
 
     place_version: int
+    because: Literal["place", "boundaries"] = "place"
     outcome: Literal["resolved", "unresolved", "outside"]
     reason: Line | None = None
     latitude: Latitude | None = None
@@ -227,6 +232,10 @@ class LocationResolved(RecordEvent):
     def without_readings(self) -> "LocationResolved":
         """A copy without geo's reading of the address, for consumers that need not compare it."""
         return replaced(self, read=None)
+
+    def because_of_boundaries(self) -> "LocationResolved":
+        """A copy that says only that other boundaries are in force."""
+        return replaced(self, because="boundaries", read=None)
 
 
 # ---------------------------------------------------------------- media

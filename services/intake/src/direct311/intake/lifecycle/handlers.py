@@ -59,7 +59,11 @@ class Follow:
         self, state: ServiceRequest, event: Event[ev.LocationResolved]
     ) -> Change[ServiceRequest] | None:
         """Check the place, as geo found it and as it was given, against the protection registry;
-        after that it may be shown."""
+        after that it may be shown.
+
+        If only the boundaries changed, what geo said of the address before still holds: an answer
+        without readings must not take a home out of the comparison.
+        """
         found = event.data
         if state.version == 0 or found.place_version != state.place_version:
             return None
@@ -70,7 +74,14 @@ class Follow:
             for name, value in found.model_dump().items()
         }
         located = Located.model_validate({**shown, "address_known": known})
-        after = state.placed(located, found.read, at=self._clock.now())
+        read = found.read
+        if found.because == "boundaries":
+            if state.located is None:
+                return None
+            before = state.located
+            located = located.reread(before.address, known=before.address_known)
+            read = state.read
+        after = state.placed(located, read, at=self._clock.now())
         after = self.protect(self._with_place(after))
         if after.protected and not state.protected:
             self._hits.note(state.client_id, self._clock.now())

@@ -2,7 +2,8 @@
 approves bytes that are not in their own file."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from direct311.cli import approvals, case_packages
 from direct311.cli.fresh_sign_in import FreshSignIn
 from direct311.cli.screen import Screen
 from direct311.runtime.access.disclosures import nonce_of_package
+from direct311.runtime.peers import HttpError, Streamed
 from tests.support.disclosures import Provider
 from tests.support.runtime import NOW
 
@@ -27,14 +29,25 @@ class PackagesHttp:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any, Any]] = []
         self.content = BYTES
+        self.breaks_off = False
 
     async def post_json(self, url: str, body: Any, headers: Any) -> Any:
         self.sent.append((url, body, headers))
         return {"missing": ["counsel"], "state": "built"}
 
-    async def get_bytes(self, url: str, headers: Any) -> bytes:
+    @asynccontextmanager
+    async def get_for_pieces(
+        self, url: str, headers: Any, *, seconds: float
+    ) -> AsyncIterator[Streamed]:
+        assert seconds == case_packages.LONGEST
         self.sent.append((url, None, headers))
-        return self.content
+        yield Streamed({"content-length": str(len(BYTES))}, self._pieces())
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for at in range(0, len(self.content), 4):
+            yield self.content[at : at + 4]
+        if self.breaks_off:
+            raise HttpError(None)
 
 
 class PackagesStack:
@@ -150,10 +163,21 @@ def test_what_is_fetched_has_the_hash_that_was_asked_for(
     done = called(session, "fetch", CASE, str(out))
     assert (done.exit_code, out.read_bytes()) == (0, BYTES)
     assert session.http.sent[0][0].endswith(f"/packages/{HASH}")
-    out.unlink()
-    session.http.content = b"other"
+    assert f"{len(BYTES)} bytes, SHA-256 {HASH}" in done.output
+    assert [each.name for each in tmp_path.iterdir()] == ["package.zip"]
+
+
+@pytest.mark.parametrize(("content", "breaks_off"), [(b"other", False), (BYTES[:8], True)])
+def test_a_file_changes_only_once_all_its_bytes_came_and_have_the_hash(
+    session: PackagesSession, tmp_path: Path, content: bytes, breaks_off: bool
+) -> None:
+    out = tmp_path / "package.zip"
+    out.write_bytes(b"before")
+    session.http.content, session.http.breaks_off = content, breaks_off
     assert called(session, "fetch", CASE, str(out)).exit_code == 1
-    assert not out.exists()
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [
+        ("package.zip", b"before")
+    ]
 
 
 def test_somebody_signs_in_for_exactly_the_bytes_of_the_file(

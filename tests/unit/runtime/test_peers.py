@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -42,6 +43,11 @@ async def received(http: HttpClient) -> tuple[Mapping[str, str], bytes]:
         return answer.headers, b"".join([piece async for piece in answer.pieces])
 
 
+async def fetched(http: HttpClient) -> tuple[Mapping[str, str], bytes]:
+    async with http.get_for_pieces("http://a", seconds=5) as answer:
+        return answer.headers, b"".join([piece async for piece in answer.pieces])
+
+
 Call = Callable[[HttpClient], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "get_json": lambda http: http.get_json("http://a"),
@@ -50,6 +56,7 @@ CALLS: dict[str, Call] = {
     "post_multipart": lambda http: http.post_multipart("http://a", []),
     "post_bytes": lambda http: http.post_bytes("http://a", b"", most=200_000),
     "post_for_pieces": lambda http: received(http),
+    "get_for_pieces": lambda http: fetched(http),
     "post_stream": lambda http: http.post_stream("http://a", {}, bytearray().extend),
 }
 
@@ -100,9 +107,12 @@ async def test_a_packed_answer_is_not_unpacked() -> None:
     assert asked == ["identity"]
 
 
-async def test_an_answer_that_comes_in_pieces_is_never_unpacked_and_may_break_off() -> None:
+@pytest.mark.parametrize("received", [received, fetched])
+async def test_an_answer_that_comes_in_pieces_is_never_unpacked_and_may_break_off(
+    received: Call,
+) -> None:
     found = httpx.Response(200, headers={"X-Name": "a"}, content=5_000 * b"x")
-    headers, content = await received(answering(found))
+    headers, content = cast(Any, await received(answering(found)))
     assert (headers["x-name"], content) == ("a", 5_000 * b"x")
     packed = httpx.ByteStream(gzip.compress(100 * b"x"))
     answer = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=packed)

@@ -1,14 +1,14 @@
 """`direct311 case collect|package|packages|fetch|approve-package|release`: what a case releases."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from hashlib import sha256
+from collections.abc import Callable, Coroutine, Mapping
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
 
 from direct311.cli import approvals
 from direct311.cli.screen import columns
@@ -135,12 +135,18 @@ def register(
         async def work(session: Session) -> None:
             wanted = package or await _newest(session, case, role, name)
             url = f"{session.stack.services[SERVICE]}{PATH}/{case}/packages/{wanted}"
-            content = await session.http.get_bytes(url, await session.headers(SERVICE, role, name))
-            if sha256(content).hexdigest() != wanted:
-                errors.print("The bytes do not have this hash.", style="red")
-                raise typer.Exit(1)
-            out.write_bytes(content)
-            console.print(f"{len(content):,} bytes, SHA-256 {wanted}", highlight=False)
+            headers = await session.headers(SERVICE, role, name)
+            # The file changes only once its bytes have this hash.
+            part = out.with_name(f"{out.name}.part")
+            try:
+                size, found = await _saved(session, url, headers, part, errors)
+                if found != wanted:
+                    errors.print("The bytes do not have this hash.", style="red")
+                    raise typer.Exit(1)
+                part.replace(out)
+            finally:
+                part.unlink(missing_ok=True)
+            console.print(f"{size:,} bytes, SHA-256 {wanted}", highlight=False)
 
         run(work)
 
@@ -157,7 +163,8 @@ def register(
         ] = True,
     ) -> None:
         """Approve exactly the bytes of this file: you sign in for their hash."""
-        wanted = sha256(file.read_bytes()).hexdigest()
+        with file.open("rb") as opened:
+            wanted = file_digest(opened, "sha256").hexdigest()
 
         async def work(session: Session) -> None:
             # As in `approvals`: no other command waits for it to load.
@@ -188,6 +195,26 @@ def register(
             console.print(answer["state"])
 
         run(work)
+
+
+async def _saved(
+    session: Session, url: str, headers: Mapping[str, str], out: Path, errors: Console
+) -> tuple[int, str]:
+    """Save an answer piece by piece, however large it is; returns its size and its SHA-256."""
+    digest, size = sha256(), 0
+    bar = Progress(
+        TextColumn("fetched"), BarColumn(), DownloadColumn(), console=errors, transient=True
+    )
+    async with session.http.get_for_pieces(url, headers, seconds=LONGEST) as answer:
+        length = answer.headers.get("content-length", "")
+        with bar as progress, out.open("wb") as file:
+            task = progress.add_task("fetched", total=int(length) if length.isdecimal() else None)
+            async for piece in answer.pieces:
+                file.write(piece)
+                digest.update(piece)
+                size += len(piece)
+                progress.update(task, completed=size)
+    return size, digest.hexdigest()
 
 
 async def _packages(session: Session, case: str, role: str, name: str) -> Any:

@@ -184,10 +184,30 @@ class HttpClient:
 
         :raises HttpError: no answer, a compressed answer, or not a 2xx.
         """
+        async with self._pieces_of("POST", url, headers, seconds, json=body) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def get_for_pieces(
+        self, url: str, headers: Mapping[str, str] | None = None, *, seconds: float
+    ) -> AsyncIterator[Streamed]:
+        """The same, by a GET."""
+        async with self._pieces_of("GET", url, headers, seconds) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _pieces_of(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        seconds: float,
+        **options: Any,
+    ) -> AsyncIterator[Streamed]:
         plain = {**(headers or {}), "Accept-Encoding": "identity"}
         try:
             asking = self._client.build_request(
-                "POST", url, json=body, headers=plain, timeout=seconds
+                method, url, headers=plain, timeout=seconds, **options
             )
             answer = await self._client.send(asking, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL):

@@ -348,3 +348,22 @@ async def test_retention_dies_between_the_approval_and_its_event(mortal: County)
     ]
     assert sum("approvals" in each for each in told) == 1
     assert [each["state"] for each in (await work.grants())["grants"]] == ["approved"]
+
+
+async def test_a_grant_waits_in_the_list_of_the_officer_until_it_is_approved(
+    county: County, work: CaseWork
+) -> None:
+    record_id = await disposition.kept(county)
+    grant = await work.prepared(record_ids=[record_id])
+
+    async def listed(role: str, name: str) -> list[Document]:
+        found = await county.get("retention", "/v1/approvals?limit=500", role, name)
+        return [each for each in found["approvals"] if each["case_id"] == work.case_id]
+
+    (waits,) = await listed("records_officer", work.officer)
+    assert (waits["what"], waits["number"]) == ("grant", grant["grant_id"])
+    assert (waits["roles"], waits["prepared_by"]) == (["records_officer"], work.custodian)
+    assert await listed("records_officer", work.custodian) == []
+    assert await listed("counsel", "cole") == []
+    await work.approved(grant)
+    assert await listed("records_officer", work.officer) == []

@@ -84,6 +84,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryPreservingCases": Contract(CONTRACT + "test_case_stores.py", "MongoPreservingCases"),
     "InMemoryDocuments": Contract(CONTRACT + "test_case_stores.py", "StoreDocuments"),
     "InMemoryLegalCases": Contract(CONTRACT + "test_legal_cases.py", "MongoLegalCases"),
+    "InMemoryOpenCases": Contract(CONTRACT + "test_open_cases.py", "MongoOpenCases"),
     "InMemoryOpenings": Contract(CONTRACT + "test_openings.py", "MongoOpenings"),
     "InMemoryCodeCases": Contract(CONTRACT + "test_delivery_codes.py", "MongoCodeCases"),
     # audit

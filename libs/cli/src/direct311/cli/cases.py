@@ -12,6 +12,7 @@ from rich.console import Console
 
 from direct311.cli import (
     approvals,
+    case_approvals,
     case_breach,
     case_delivery,
     case_exemptions,
@@ -20,6 +21,7 @@ from direct311.cli import (
     case_leaks,
     case_legal,
     case_messages,
+    case_oral,
     case_packages,
     case_preservation,
     case_report,
@@ -56,6 +58,8 @@ def register(
     app: typer.Typer, run: Run, print_json: PrintJson, console: Console, errors: Console
 ) -> None:
     """Add the commands to the group `app`."""
+    case_approvals.register(app, run, console)
+    case_oral.register(app, run, console)
     case_files.register(app, run, console)
     case_messages.register(app, run, print_json, console)
     case_packages.register(app, run, console, errors, _print_page)

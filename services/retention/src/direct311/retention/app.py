@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from direct311.retention.approvals import wiring as approvals
 from direct311.retention.breach_letters import wiring as breach_letters
 from direct311.retention.cases import wiring as cases
 from direct311.retention.cases.adapters import MongoCases
@@ -123,6 +124,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         settings, resources, caller, desk.work, desk.cases, all_holds, desk.documents
     )
     logged = exemption_log.wire(desk.work, desk.cases, desk.documents, caller)
+    waiting = approvals.wire(desk.work, case_records, all_holds, legal.door, caller)
     delivered = deliveries.wire(caller, desk.work, case_records, desk.documents, legal.agencies)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
@@ -154,6 +156,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 preserved.prepare,
                 legal.prepare,
                 delivered.prepare,
+                waiting.prepare,
             ],
         ):
             yield
@@ -192,6 +195,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(delivered.gateway_router, max_body_size=LARGEST_BODY)
     app.include_router(breach_letters.wire(settings, caller))
     app.include_router(recalls.wire(desk.work, caller))
+    app.include_router(waiting.router)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -1,0 +1,1 @@
+"""What waits for somebody's approval, over all cases."""

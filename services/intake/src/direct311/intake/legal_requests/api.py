@@ -106,7 +106,7 @@ def legal_requests_router(send: SendLegalRequest, form: LegalForm) -> APIRouter:
     """For everybody. No API key is needed, and no call shows what became of a request."""
     api = APIRouter(prefix="/v1/legal-requests", tags=["legal process"], route_class=_few_at_once())
 
-    @api.get("/form", responses={})
+    @api.get("/form", responses={429: PROBLEMS[429]})
     async def read_form(
         answer: Response, accept_language: Annotated[str | None, Header()] = None
     ) -> LegalFormAnswer:

@@ -73,7 +73,9 @@ class SubmissionOrder(Model, extra="forbid"):
     instrument: Code
     request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
     officer: OfficerContact
-    document: Annotated[str, Field(min_length=4, max_length=LONGEST_DOCUMENT, pattern=BASE64)]
+    document: Annotated[
+        str, Field(min_length=4, max_length=LONGEST_DOCUMENT, pattern=BASE64, repr=False)
+    ]
 
 
 class ReceivedView(Model):

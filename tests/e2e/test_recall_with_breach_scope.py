@@ -119,6 +119,10 @@ async def test_a_package_that_went_out_wrongly_is_recalled_and_its_people_are_to
     refused = await work.by_token("/package")
     assert code(refused) == (410, "recalled"), refused.text
     assert b"PK" not in refused.content
+    # What was withheld in it stays in the log of exemptions, marked.
+    answer = await county.ask("GET", "retention", path, "records_officer", "olga")
+    assert [each.pop("recalled_at") is None for each in answer.json()["rows"]] == [False]
+    assert answer.json()["counts"] == {LAW: 1}
 
     # Who got it: the log has the one download by the requester's token.
     async def downloads() -> list[Document]:

@@ -35,7 +35,7 @@ class Retention:
 
     def __init__(self, unreadable: int = 0) -> None:
         self.asked: list[tuple[Any, ...]] = []
-        self.pages = [
+        self.pages: list[dict[str, Any]] = [
             {
                 "rows": [row("description:1-5"), row("phone", case_id="case-2")],
                 "counts": {"119.071(4)(d)": 2},
@@ -97,3 +97,13 @@ def test_it_says_that_records_are_missing_and_fails() -> None:
     answer, shown = said(Retention(unreadable=1))
     assert answer.exit_code == 1
     assert "1 records are missing here" in shown
+
+
+def test_it_says_how_many_were_in_packages_that_were_recalled() -> None:
+    retention = Retention()
+    retention.pages[0]["rows"][0]["recalled_at"] = "2026-12-01T12:00:00Z"
+    answer, shown = said(retention)
+    assert answer.exit_code == 0, answer.output
+    assert "1 of them in packages that were recalled" in shown
+    answer, _ = said(Retention(), "--csv")
+    assert [each[-1] for each in csv.reader(io.StringIO(answer.stdout))][:2] == ["recalled_at", ""]

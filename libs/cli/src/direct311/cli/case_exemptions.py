@@ -28,6 +28,7 @@ COLUMNS = (
     "decided_by",
     "decided_at",
     "version",
+    "recalled_at",
 )
 _SHOWN = ("case_id", "record_id", "item", "code", "citation", "decided_by", "decided_at")
 _FORMULA = frozenset("=+-@\t\r\n")
@@ -104,6 +105,8 @@ def _show(console: Console, rows: list[dict[str, Any]], counts: Counter[str]) ->
         console.print(f"{citation}: {counts[citation]}", highlight=False)
     cases = len({row["case_id"] for row in rows})
     console.print(f"{len(rows)} items are withheld, in {cases} cases", highlight=False)
+    if recalled := sum(row.get("recalled_at") is not None for row in rows):
+        console.print(f"{recalled} of them in packages that were recalled", highlight=False)
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
@@ -112,10 +115,10 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
+        writer.writerow([_cell(row.get(name)) for name in COLUMNS])
     return text.getvalue()
 
 
 def _cell(value: object) -> str:
-    text = printable(str(value))
+    text = "" if value is None else printable(str(value))
     return f"'{text}" if text[:1] in _FORMULA else text

@@ -211,7 +211,7 @@ class Building:
 
     async def _dropped(self, case_id: str, build: str) -> None:
         """Remove the pieces of a package that no case file names. Those of a build that was killed
-        stay, without anybody who opens them, until the case file is destroyed."""
+        are removed later (`sweeping`)."""
         with contextlib.suppress(TransientError):
             await self._sealed.remove(case_id, f"{build_name(build)}/")
 

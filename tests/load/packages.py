@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,9 @@ class FolderDocuments:
     async def remove(self, case_id: str, name: str) -> None:
         for each in self._path(case_id, name).glob("*"):
             each.unlink()
+
+    async def builds_of_shard(self, shard: int, older_than: datetime) -> Sequence[tuple[str, str]]:
+        raise NotImplementedError
 
     async def remove_all(self, case_id: str) -> tuple[int, int]:
         raise NotImplementedError

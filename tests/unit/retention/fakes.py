@@ -14,9 +14,9 @@ from direct311.retention.certificates.domain import Certificate
 from direct311.retention.certificates.handlers import Certification
 from direct311.retention.holds.domain import Fence, Hold, HoldSnapshot, ProvisionalHold, Raiser
 from direct311.retention.holds.handlers.holding import Holding
+from direct311.retention.holds.handlers.standing import Known, what_stands
 from direct311.retention.holds.ports import Known as KnownField
 from direct311.retention.holds.ports import ProvisionalHolds
-from direct311.retention.holds.standing import Known, what_stands
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying, Outcomes
 from direct311.retention.inventory.ports import Position

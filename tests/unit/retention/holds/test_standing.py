@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 import pytest
 
 from direct311.retention.holds.domain import Bounds, Fence, Hold, HoldQuery, ProvisionalHold, Raiser
-from direct311.retention.holds.standing import Known, what_stands
+from direct311.retention.holds.handlers.standing import Known, what_stands
 from direct311.retention.record import InventoryRecord
 from tests.support.runtime import NOW
 

@@ -14,8 +14,8 @@ from direct311.retention.holds.domain import (
     ProvisionalHold,
     Raiser,
 )
+from direct311.retention.holds.handlers.standing import Known, what_stands
 from direct311.retention.holds.ports import ProvisionalHolds
-from direct311.retention.holds.standing import Known, what_stands
 from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.state import Outgoing, RecordState

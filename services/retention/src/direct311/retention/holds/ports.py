@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Literal, Protocol
 
-from direct311.retention.holds.domain import Hold, HoldSnapshot, ProvisionalHold, Raiser
+from direct311.retention.holds.domain import Fence, Hold, HoldSnapshot, ProvisionalHold, Raiser
 from direct311.runtime.messaging.state import Outgoing
 
 Known = Literal["service_code", "municipality", "department"]
@@ -70,6 +70,27 @@ class ProvisionalHolds(Protocol):
     async def standing_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
         """Those of these cases that stop destruction now."""
         ...
+
+
+class HoldSources(Protocol):
+    """Where the fence, the provisional holds of cases and the holds are read."""
+
+    async def fence_now(self) -> Fence: ...
+
+    async def cases(self) -> Mapping[str, ProvisionalHold]:
+        """The provisional holds that stand, by case."""
+        ...
+
+    async def cases_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
+        """Those of these cases that stand."""
+        ...
+
+    async def all_holds(self) -> Sequence[Hold]:
+        """All holds. One that ends while it reads may be missing: nothing is placed or released
+        because of it."""
+        ...
+
+    async def these_holds(self, hold_ids: Set[str]) -> Sequence[Hold]: ...
 
 
 class HoldableRecords(Protocol):

@@ -4,9 +4,8 @@ The fence names whose changes raised it last. Who has missed more raises than it
 that one of them named nobody, reads everything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import Protocol
 
 from direct311.retention.holds.domain import (
     Fence,
@@ -15,27 +14,7 @@ from direct311.retention.holds.domain import (
     OpenCases,
     ProvisionalHold,
 )
-
-
-class HoldSources(Protocol):
-    """Where the fence, the provisional holds of cases and the holds are read."""
-
-    async def fence_now(self) -> Fence: ...
-
-    async def cases(self) -> Mapping[str, ProvisionalHold]:
-        """The provisional holds that stand, by case."""
-        ...
-
-    async def cases_of(self, case_ids: Set[str]) -> Mapping[str, ProvisionalHold]:
-        """Those of these cases that stand."""
-        ...
-
-    async def all_holds(self) -> Sequence[Hold]:
-        """All holds. One that ends while it reads may be missing: nothing is placed or released
-        because of it."""
-        ...
-
-    async def these_holds(self, hold_ids: Set[str]) -> Sequence[Hold]: ...
+from direct311.retention.holds.ports import HoldSources
 
 
 @dataclass(frozen=True, slots=True)

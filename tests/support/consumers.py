@@ -8,7 +8,7 @@ from typing import Any, cast
 from aiokafka import ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from direct311.runtime.messaging.broker import Consumer, Process, Received
+from direct311.runtime.messaging.broker import Consumer, Process, Received, SignatureChecker
 from direct311.runtime.messaging.records import is_transient
 from direct311.runtime.messaging.signing import Principals
 from direct311.runtime.telemetry import Metrics, Tracing
@@ -51,6 +51,8 @@ class Reading:
         foreign: Iterable[str] = (),
         gives_way: Callable[[], bool] = lambda: False,
         named_by: str | None = None,
+        ahead: bool = False,
+        signatures: SignatureChecker | None = None,
     ) -> None:
         self.broker = NoBroker()
         self.handled: list[Received] = []
@@ -68,6 +70,8 @@ class Reading:
             named_by=named_by,
             foreign=foreign,
             gives_way=gives_way,
+            ahead=ahead,
+            signatures=signatures,
         )
 
     async def _take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:

@@ -55,6 +55,7 @@ from direct311.runtime.messaging.broker import (
 )
 from direct311.runtime.messaging.records import Emitter, EventProcessor, Handler
 from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.messaging.signature_checks import SignatureChecks
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.peers import HttpClient, Peer
@@ -279,11 +280,13 @@ class Resources:
         foreign: Iterable[str] = (),
         pace: Pace = PROMPT,
         gives_way: Callable[[], bool] = lambda: False,
+        ahead: bool = False,
+        signatures: SignatureChecks | None = None,
     ) -> Consumer:
         """A member of a consumer group, checked by readiness. `named_by`: another group of this
         service, which writes the dead letters for what cannot be read. `foreign`: topics that
         others than our services write to. `gives_way`: whether the process has something more
-        urgent to do.
+        urgent to do. `ahead`, `signatures`: see `Consumer`.
         Every consumer also gives way to the gateway on the same machine."""
         consumer = Consumer(
             self.broker,
@@ -299,6 +302,8 @@ class Resources:
             foreign=foreign,
             pace=pace,
             gives_way=lambda: gives_way() or self.busy_file.fresh,
+            ahead=ahead,
+            signatures=signatures,
         )
         self.consumers.append(consumer)
 
@@ -382,6 +387,7 @@ async def running(
         _log.info("process.draining")
         for consumer in resources.consumers:
             consumer.leave()
+        await asyncio.gather(*(_within(20, each.settled()) for each in resources.consumers))
         await asyncio.gather(*(_within(20, each.stop()) for each in resources.broker.subscribers))
         for task in tasks:
             task.cancel()

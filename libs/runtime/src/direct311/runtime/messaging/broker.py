@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -22,7 +22,7 @@ from faststream.security import SASLScram256
 from direct311.runtime.errors import RuntimeFaultError, TransientError
 from direct311.runtime.messaging import connections
 from direct311.runtime.messaging.records import Entry
-from direct311.runtime.messaging.signing import Principals, SignatureError
+from direct311.runtime.messaging.signing import MISMATCH, Claim, Principals, SignatureError
 from direct311.runtime.pacing import paced
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.telemetry import Metrics, Tracing
@@ -234,12 +234,14 @@ class Pace:
     for an answer come first.
 
     `records`: the size of the largest batch; `linger` and `most`: the shortest and longest pause,
-    in seconds.
+    in seconds; `fetched`: how many bytes of a partition are fetched at once, which limits a batch
+    too.
     """
 
     records: int = 500
     linger: float = 0.02
     most: float = 1.0
+    fetched: int = 1024**2
 
     def pause(self, count: int, took: float, late: float) -> float:
         """Seconds to wait after a batch of so many events that took this long, if the process woke
@@ -251,8 +253,27 @@ class Pace:
 PROMPT = Pace()
 PATIENT = Pace(records=2_000, linger=0.4, most=5.0)
 """Nobody waits for the outcome: most events that a request causes are handled in one batch."""
-EAGER = Pace(records=1_000, most=0.02)
+EAGER = Pace(records=2_000, most=0.02, fetched=4 * 1024**2)
 """Events that must be stored soon, however many there are."""
+
+CHECKED_TOGETHER = 500
+"""So many events' signatures are checked while the next events are decoded."""
+
+
+class SignatureChecker(Protocol):
+    """What checks signatures elsewhere than in this process (`signature_checks`)."""
+
+    async def right(self, claims: Sequence[Claim]) -> Sequence[bool]:
+        """Which of these signatures are right."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records as read: the events, and what is no event or not genuine, with the reasons."""
+
+    received: Sequence[Received]
+    unread: "Sequence[tuple[ConsumerRecord[Any, Any], Exception]]"
 
 
 class Consumer:
@@ -271,6 +292,9 @@ class Consumer:
 
     `named_by`: another consumer group of this service that reads the same topics. What cannot be
     read gets its dead letter from that group alone, so one message has one letter.
+
+    `ahead`: the next batch is read while this one is handled. Batches are still handled and
+    committed one after the other. `signatures` checks signatures instead of this process.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
@@ -302,6 +326,8 @@ class Consumer:
         foreign: Iterable[str] = (),
         pace: Pace = PROMPT,
         gives_way: Callable[[], bool] = lambda: False,
+        ahead: bool = False,
+        signatures: SignatureChecker | None = None,
     ) -> None:
         self._broker = broker
         self._service = service
@@ -314,6 +340,9 @@ class Consumer:
         self._foreign = frozenset(foreign)
         self._gives_way = gives_way
         self._pace = pace
+        self._ahead = ahead
+        self._signatures = signatures
+        self._last: asyncio.Task[None] | None = None
         self._failed_in_a_row: Counter[str] = Counter()
         self._unread_in_a_row: Counter[str] = Counter()
         self._leaving = asyncio.Event()
@@ -331,6 +360,7 @@ class Consumer:
             # the broker answers twice a second.
             fetch_max_wait_ms=500,
             fetch_min_bytes=1,
+            max_partition_fetch_bytes=pace.fetched,
             max_poll_interval_ms=900_000,
             # The group notices a killed copy after six seconds (the least Kafka allows).
             session_timeout_ms=6_000,
@@ -362,22 +392,21 @@ class Consumer:
         records: Sequence[ConsumerRecord[Any, Any]] = raw if isinstance(raw, tuple) else (raw,)
         if self._leaving.is_set():
             return
-        started = self.busy_since = time.monotonic()
+        started = time.monotonic()
         try:
             records = [*records, *await self._come_since(len(records))]
-            await self.apply(records)
-        except _LeavingError:
-            return
         except Exception as error:
-            _log.error("consumer.broken", error=type(error).__name__)
-            self.stopped_because = f"broken: {type(error).__name__}"
-        finally:
-            self.busy_since = None
-        if self.stopped_because:
-            # Left uncommitted, so that the batch is delivered again after a restart.
-            await self._leaving.wait()
+            await self._stop(error)
             return
-        await self._commit(message)
+        if self._ahead:
+            before = self._last
+            self._last = asyncio.create_task(self._bring(message, records, before))
+            if before is not None:
+                await asyncio.wait({before})
+        else:
+            await self._bring(message, records, None)
+        if self._leaving.is_set():
+            return
         asleep = time.monotonic()
         took = asleep - started
         pause = self._pace.pause(len(records), took, self._late)
@@ -386,6 +415,48 @@ class Consumer:
         until = asleep + min(self.GIVE_WAY_TIMES * took, self.GIVE_WAY_SECONDS)
         while self._gives_way() and time.monotonic() < until and not self._leaving.is_set():
             await self._pause(self.LOOK_SECONDS)
+
+    async def _stop(self, error: Exception) -> None:
+        """Handle nothing more. What is in hand is left uncommitted, so that it is delivered again
+        after a restart."""
+        _log.error("consumer.broken", error=type(error).__name__)
+        self.stopped_because = f"broken: {type(error).__name__}"
+        await self._leaving.wait()
+
+    async def _bring(
+        self,
+        message: KafkaMessage,
+        records: Sequence["ConsumerRecord[Any, Any]"],
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        """Bring a batch to its outcome and commit it, once the batch `before` it is done."""
+        if before is None:
+            self.busy_since = time.monotonic()
+        try:
+            batch = await self._read_all(records)
+            if before is not None:
+                await asyncio.wait({before})
+                if self.stopped_because or self._leaving.is_set():
+                    return
+            self.busy_since = time.monotonic()
+            await self._finish(batch)
+        except _LeavingError:
+            return
+        except Exception as error:
+            self.busy_since = None
+            await self._stop(error)
+            return
+        finally:
+            self.busy_since = None
+        if self.stopped_because:
+            await self._leaving.wait()
+            return
+        await self._commit(message, records)
+
+    async def settled(self) -> None:
+        """Wait for the batch in hand. Call after `leave`."""
+        if self._last is not None:
+            await asyncio.wait({self._last})
 
     async def _come_since(self, count: int) -> Sequence["ConsumerRecord[Any, Any]"]:
         """Messages that reached the broker after the client's last fetch: the client fetches what
@@ -408,21 +479,59 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._leaving.wait(), seconds)
 
-    async def _commit(self, message: KafkaMessage) -> None:
+    async def _commit(
+        self, message: KafkaMessage, records: Sequence["ConsumerRecord[Any, Any]"]
+    ) -> None:
         # A rebalance may have taken the partitions away: then another member does the batch
         # again, which changes nothing.
         with contextlib.suppress(Exception):
-            await message.ack()
+            consumer = self._subscriber.consumer
+            if not self._ahead or consumer is None:
+                await message.ack()
+                return
+            # The client's own position may be behind the next batch by now.
+            reached: dict[TopicPartition, int] = {}
+            for each in records:
+                place = TopicPartition(each.topic, each.partition)
+                reached[place] = max(each.offset + 1, reached.get(place, 0))
+            await consumer.commit(reached)
 
     async def apply(self, records: Sequence["ConsumerRecord[Any, Any]"]) -> None:
         """Bring every record to its outcome."""
-        received: list[Received] = []
+        await self._finish(await self._read_all(records))
+
+    async def _read_all(self, records: Sequence["ConsumerRecord[Any, Any]"]) -> _Batch:
+        read: list[tuple[ConsumerRecord[Any, Any], Received]] = []
         unread: list[tuple[ConsumerRecord[Any, Any], Exception]] = []
+        claims: list[tuple[int, Claim]] = []
+        checking: list[asyncio.Task[Sequence[int]]] = []
         async for record in paced(records):
             try:
-                received.append(self._read(record))
+                received, claim = self._read(record)
             except (DecodeError, MisplacedError, SignatureError) as error:
                 unread.append((record, error))
+                continue
+            if claim is not None:
+                claims.append((len(read), claim))
+            read.append((record, received))
+            if len(claims) >= CHECKED_TOGETHER:
+                checking.append(asyncio.create_task(self._forged(claims)))
+                claims = []
+        forged = {*await self._forged(claims)}
+        for task in checking:
+            forged.update(await task)
+        unread += [(read[at][0], SignatureError(MISMATCH)) for at in sorted(forged)]
+        return _Batch([each for at, (_, each) in enumerate(read) if at not in forged], unread)
+
+    async def _forged(self, claims: Sequence[tuple[int, Claim]]) -> Sequence[int]:
+        """The places of those whose signature is wrong."""
+        if self._signatures is None or not claims:
+            return ()
+        right = await self._signatures.right([claim for _, claim in claims])
+        return [at for (at, _), good in zip(claims, right, strict=True) if not good]
+
+    async def _finish(self, batch: _Batch) -> None:
+        received = batch.received
         failed = await self._outcomes(received) if received else []
         lost = {id(event): why for event, why in failed}
         outcomes = Counter(
@@ -436,7 +545,7 @@ class Consumer:
         done = {item.topic for item in received if id(item.event) not in lost}
         for topic in done:
             self._failed_in_a_row.pop(topic, None)
-        for record, refusal in unread:
+        for record, refusal in batch.unread:
             if self._named_by is None:
                 await self._letter(record, refusal, str(refusal))
             self._unread_in_a_row[record.topic] += 1
@@ -507,15 +616,20 @@ class Consumer:
             raise _LeavingError
         return min(seconds * 2, self.LONGEST_BACKOFF_SECONDS)
 
-    def _read(self, record: "ConsumerRecord[Any, Any]") -> Received:
+    def _read(self, record: "ConsumerRecord[Any, Any]") -> tuple[Received, Claim | None]:
+        """The event, and its signature if `signatures` still has to check that."""
         headers = read_headers(record.headers)
         body = record.value or b""
         event = decode(headers, body)
+        claim = None
         if why := misplaced(event, record.topic):
             raise MisplacedError(why)
-        if event.kind.signed:
+        if event.kind.signed and self._signatures is not None:
+            claim = self._principals.claim(event, headers, body)
+        elif event.kind.signed:
             self._principals.check(event, headers, body)
-        return Received(event, headers, body, record.topic, record.partition, record.offset)
+        received = Received(event, headers, body, record.topic, record.partition, record.offset)
+        return received, claim
 
     async def _letter(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,6 +26,9 @@ DELIVERY_LIMIT = timedelta(days=14)
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of two services may differ."""
+
+
+MISMATCH = "the signature does not match the event"
 
 
 class SignatureError(RuntimeFaultError):
@@ -86,6 +89,15 @@ def public_keys(document: Mapping[str, Any], member: str) -> dict[str, PublicKey
     }
 
 
+class Claim(NamedTuple):
+    """A signature (64 bytes) that still has to be checked: whose it is said to be, and the bytes
+    that it covers."""
+
+    key: PublicKey
+    signature: bytes
+    said: bytes
+
+
 _KEPT = (
     "ce_specversion",
     "ce_id",
@@ -133,6 +145,18 @@ class Principals:
         service's, the service may not send this event or says more than it may, or the bytes were
         changed.
         """
+        claim = self.claim(event, headers, body)
+        try:
+            claim.key.key.verify(claim.signature, claim.said)
+        except InvalidSignature:
+            raise SignatureError(MISMATCH) from None
+        return claim.key.service
+
+    def claim(self, event: Event[Model], headers: Mapping[str, str], body: bytes) -> "Claim":
+        """All checks of `check` except that the bytes were not changed.
+
+        :raises SignatureError: as in `check`.
+        """
         key = self._keys.get(event.keyid or "")
         if key is None or event.signature is None:
             raise SignatureError("no signature by a known key")
@@ -147,11 +171,10 @@ class Principals:
         if not key.not_before <= event.time <= key.not_after:
             raise SignatureError("the key was not valid at that time")
         try:
-            key.key.verify(event.signature, signed_bytes(headers, body))
-        except (InvalidSignature, KeyError):
-            # Or an attribute that the signature covers is missing.
-            raise SignatureError("the signature does not match the event") from None
-        return key.service
+            return Claim(key, event.signature, signed_bytes(headers, body))
+        except KeyError:
+            # An attribute that the signature covers is missing.
+            raise SignatureError(MISMATCH) from None
 
     def check_again(self, kept: KeptEvent) -> Event[Model]:
         """The event that was kept, after checking once more who signed it. Needs no network.

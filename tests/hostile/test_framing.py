@@ -432,7 +432,7 @@ async def test_a_forged_receipt_changes_nothing_at_audit_either() -> None:
 
     receiving = Receiving(InMemoryInbox(), SetClock(START), TimeOrderedIds())
     nothing = cast(Any, Nothing())
-    process = consuming(receiving, cast(Any, Disposition()), nothing, nothing, lambda: None)
+    process = consuming(receiving, cast(Any, Disposition()), nothing, nothing)
     good = received(message("geo", "record.destroyed", destroyed("geo")))
     bad = received(message("geo", "record.destroyed", destroyed("media")))
     ((event, error),) = await process([good, bad])

@@ -32,11 +32,11 @@ from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.audit.log.handlers.log_keys import LogKey, LogKeys
 from direct311.audit.log.handlers.publish import Unwitnessed, sign_head
-from direct311.audit.log.handlers.receive import Receiving
-from direct311.audit.log.handlers.sequence import Sequencer
+from direct311.audit.log.handlers.receive import Receiving, queued_event_of
+from direct311.audit.log.handlers.sequence import InboxNotEmptyError, Sequencer
 from direct311.audit.log.handlers.tags import Tags, is_right
 from direct311.audit.log.ports.files import ExistsOtherwiseError, Objects
-from direct311.audit.log.ports.inbox import Inbox
+from direct311.audit.log.ports.inbox import Inbox, InboxBatch
 from direct311.audit.log.ports.keys import BodyKeys
 from direct311.audit.log.ports.log import (
     FencedError,
@@ -275,6 +275,13 @@ class Stores:
         assert not await receiving.take(batch)
         return [each.event.id for each in batch]
 
+    def batch_of(self, messages: Sequence[Encoded]) -> tuple[InboxBatch, list[str]]:
+        """A batch that is not in the inbox, and its events' ids."""
+        now = self.clock.now()
+        queued = [queued_event_of(received(message), now) for message in messages]
+        batch = InboxBatch(TimeOrderedIds().new(), now, tuple(queued), {})
+        return batch, [each.event.id for each in queued]
+
     async def sequence(self, batch: int = 2_000) -> None:
         """Bring the whole inbox into the log, whatever others did before, and the index up to
         date."""
@@ -434,6 +441,59 @@ class LogContract:
         await stores.arrive(messages[:30])
         await stores.sequence()
         await stores.check(ids[:40])
+
+    async def test_what_has_just_arrived_goes_into_the_log_after_the_inbox(
+        self, stores: Stores
+    ) -> None:
+        waited = await stores.arrive(accesses(12))
+        taken, ids = stores.batch_of(accesses(8))
+        sequencer = stores.sequencer(batch=5)
+        assert await sequencer.append([taken]) == 20
+        assert await stores.inbox.length() == 0
+        again, _ = stores.batch_of(accesses(3))
+        assert await sequencer.append([taken]) == 8
+        assert await sequencer.append([again]) == 3
+        await stores.follow()
+        await stores.check([*waited, *ids, *(each.event.id for each in again.queued_events)])
+
+    @pytest.mark.parametrize("how", ["before", "after", "half"])
+    async def test_killed_at_any_call_of_an_append_at_once_leaves_one_leaf_for_each_event(
+        self, stores: Stores, how: str
+    ) -> None:
+        """Kafka has what was on its way, and brings it again."""
+        arrived: list[str] = []
+        for at in count(1):
+            messages = accesses(20)
+            batch, ids = stores.batch_of(messages)
+            fate = Fate(at, how)
+            with suppress(KilledError):
+                await doomed(stores, fate).append([batch])
+            arrived += await stores.arrive(messages)
+            assert arrived[-20:] == ids
+            await stores.sequence()
+            await stores.check(arrived)
+            if not fate.met:
+                break
+        assert 5 < at <= CALLS
+
+    async def test_an_inbox_that_others_fill_as_fast_is_not_overtaken(self, stores: Stores) -> None:
+        class Filled:
+            """An inbox into which another process puts a batch whenever one was taken."""
+
+            async def take(_, limit: int) -> Sequence[InboxBatch]:  # noqa: N805
+                await stores.arrive(accesses(1))
+                return await stores.inbox.take(limit)
+
+            async def discard(_, batch_ids: Sequence[str]) -> None:  # noqa: N805
+                await stores.inbox.discard(batch_ids)
+
+        filled = cast(Inbox, Filled())
+        sequencer = Sequencer(filled, stores.log, stores.keyring, stores.clock)
+        batch, ids = stores.batch_of(accesses(2))
+        with pytest.raises(InboxNotEmptyError):
+            await sequencer.append([batch])
+        await stores.sequence()
+        assert not await stores.entries.indexes_of(ids, (await stores.log.head()).size)
 
     async def test_an_inbox_knows_how_many_batches_wait(self, stores: Stores) -> None:
         assert await stores.inbox.length() == 0

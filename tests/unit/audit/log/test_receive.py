@@ -9,6 +9,7 @@ import pytest
 
 from direct311.audit.log.adapters.mongo_inbox import MongoInbox
 from direct311.audit.log.handlers.receive import Receiving
+from direct311.audit.log.ports.inbox import InboxBatch
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.clock import TimeOrderedIds
@@ -108,6 +109,30 @@ async def test_a_full_inbox_leaves_the_rest_in_the_broker() -> None:
     await inbox.discard([(await inbox.take(1))[0].id])
     await asyncio.wait_for(waiting, 5)
     assert await inbox.length() == 16
+
+
+async def test_what_is_appended_at_once_does_not_wait_in_the_inbox() -> None:
+    inbox, appended, stored = InMemoryInbox(), [], []
+
+    async def at_once(batch: InboxBatch) -> bool:
+        if len(appended) == 2:
+            return False
+        appended.append(batch)
+        return True
+
+    taking = Receiving(
+        inbox, SetClock(START), TimeOrderedIds(), at_once, lambda: stored.append(True)
+    )
+    events = [received(Producer().access(RECORD)) for _ in range(150)]
+    assert not await taking.take([replace(each, body=each.body + b" " * 60_000) for each in events])
+    # The third of three was not appended, so the sequencer's loop takes it.
+    assert len(appended) == 2
+    assert len(inbox.batches) == 1
+    assert len(stored) == 1
+    batches = [*appended, *inbox.batches.values()]
+    ids = [each.facts.event_id for batch in batches for each in batch.queued_events]
+    assert ids == [each.event.id for each in events]
+    assert not await Receiving(inbox, SetClock(START), TimeOrderedIds(), at_once).take([])
 
 
 class AfterACrash:

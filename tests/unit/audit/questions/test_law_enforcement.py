@@ -215,7 +215,7 @@ async def test_an_event_that_prolongs_it_without_one_is_logged_and_has_no_effect
 
     await county.asked_for(NO_END)
     receiving = Receiving(county.stores.inbox, county.clock, TimeOrderedIds())
-    process = consuming(receiving, Certificates(), county.secrecy, Records(), lambda: None)
+    process = consuming(receiving, Certificates(), county.secrecy, Records())
     said = [(1, delayed(30)), (2, delayed(60))]
     batch = [received(county.producer_of_cases.encoded(step(*each), CASE)) for each in said]
     ((event, error),) = await process(batch)

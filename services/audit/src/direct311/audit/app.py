@@ -19,6 +19,7 @@ from direct311.audit.settings import AuditSettings
 from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.loops import Loop
 from direct311.runtime.messaging.broker import EAGER
+from direct311.runtime.messaging.signature_checks import SignatureChecks
 from direct311.runtime.process import Resources, running
 from direct311.runtime.storage.objects import ObjectStore
 
@@ -89,13 +90,10 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         log.begin,
     ]
     process = consuming(
-        log.receiving,
-        disposition.disposition,
-        index.secrecy,
-        disposition.processor,
-        log.sequencer.wake,
+        log.receiving, disposition.disposition, index.secrecy, disposition.processor
     )
-    resources.consumer(TOPICS, process, pace=EAGER)
+    signatures = SignatureChecks()
+    resources.consumer(TOPICS, process, pace=EAGER, ahead=True, signatures=signatures)
     resources.readiness.add("sequencer", log.inbox_moves)
     resources.readiness.add("query index", index.whole, required=False)
     resources.readiness.add("object store", log.store_answers)
@@ -105,6 +103,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         relays = [alarms.relay, disposition.relay]
         async with running(resources, relays=relays, loops=loops, prepare=prepare):
             yield
+        await signatures.aclose()
         store.close()
 
     app = Application(

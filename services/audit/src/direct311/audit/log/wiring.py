@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from fastapi import APIRouter, Request
 from prometheus_client import Counter, Gauge
 
@@ -23,12 +24,12 @@ from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.audit.log.handlers.log_keys import LogKeys
 from direct311.audit.log.handlers.publish import Publisher, Unwitnessed, Witnessed
-from direct311.audit.log.handlers.receive import Receiving
+from direct311.audit.log.handlers.receive import AtOnce, Receiving
 from direct311.audit.log.handlers.sequence import Sequencer
 from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.handlers.waiting import Waiting
 from direct311.audit.log.ports.files import Objects
-from direct311.audit.log.ports.inbox import Inbox
+from direct311.audit.log.ports.inbox import Inbox, InboxBatch
 from direct311.audit.log.ports.log import IndexLostError, Log
 from direct311.audit.log.ports.publication import Published
 from direct311.audit.settings import AuditSettings
@@ -44,6 +45,7 @@ from direct311.runtime.vault.vault import Vault
 from direct311.verifier.checkpoint import Trust
 from direct311.verifier.policy import Policy
 
+_log = structlog.get_logger(__name__)
 SECOND = timedelta(seconds=1)
 
 
@@ -125,6 +127,10 @@ def wire(
     archive = Archive(log, objects, alarms, publishing.published, clock)
     waiting = Waiting(inbox, clock)
 
+    sequencing = _sequencing(
+        Sequencer(inbox, log, keys.ring, clock, batch=settings.batch), appended, resources
+    )
+
     async def begin_log() -> None:
         await begin(log, objects)
         await keys.ring.check(clock.now())
@@ -143,13 +149,11 @@ def wire(
         # Locked checkpoints outlive the key that signed them.
         trust=Trust(log_keys.ever(witnessing.log_keys if witnessing else ())),
         publishing=publishing,
-        receiving=Receiving(inbox, clock, resources.ids),
+        receiving=Receiving(inbox, clock, resources.ids, sequencing.at_once, sequencing.loop.wake),
         prepare=log.prepare,
         prepare_keys=(keys.stored.prepare, keys.rotation.checks.check),
         begin=begin_log,
-        sequencer=_sequencing(
-            Sequencer(inbox, log, keys.ring, clock, batch=settings.batch), appended, resources
-        ),
+        sequencer=sequencing.loop,
         archive=Loop("archive", SECOND, archive.step, resources.lease("archive"), clock),
         measure=_measuring(log, waiting, resources),
         inbox_moves=waiting.problem,
@@ -171,23 +175,48 @@ def _keys(settings: AuditSettings, resources: Resources, policy: AccessPolicy) -
     return Keys(stored, ring, Tags(ring), vault, rotation)
 
 
-def _sequencing(sequencer: Sequencer, done: Callable[[int], None], resources: Resources) -> Loop:
+@dataclass(frozen=True)
+class _Sequencing:
+    """The loop that takes the inbox into the log, and what appends a batch that just arrived."""
+
+    loop: Loop
+    at_once: AtOnce
+
+
+def _sequencing(
+    sequencer: Sequencer, done: Callable[[int], None], resources: Resources
+) -> _Sequencing:
     appended = Counter(
         "direct311_log_taken", "Events taken into the log", registry=resources.metrics.registry
     )
     clock, lease = resources.clock, resources.lease("sequencer")
+
+    def took(count: int) -> None:
+        appended.inc(count)
+        done(count)
 
     async def sequence() -> None:
         # While there is work, the lease is renewed between batches; a process that loses it stops
         # here. Without its index it waits; readiness and an alarm report that.
         with contextlib.suppress(IndexLostError):
             while taken := await sequencer.step():
-                appended.inc(taken)
-                done(taken)
+                took(taken)
                 if not await lease.hold(clock.now()):
                     return
 
-    return Loop("sequencer", SECOND / 2, sequence, lease, clock)
+    async def at_once(batch: InboxBatch) -> bool:
+        try:
+            if not await lease.hold(clock.now()):
+                return False
+            took(await sequencer.append([batch]))
+        except Exception as error:
+            # The loop tries again with the inbox. If the batch is in the log after all, its events
+            # are recognized there.
+            _log.warning("sequencer.not_at_once", error=type(error).__name__)
+            return False
+        return True
+
+    return _Sequencing(Loop("sequencer", SECOND / 2, sequence, lease, clock), at_once)
 
 
 def _publishing(

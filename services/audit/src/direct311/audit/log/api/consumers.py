@@ -1,6 +1,6 @@
 """Which events audit accepts, and what happens to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from direct311.audit.log.handlers.receive import Receiving
@@ -45,9 +45,8 @@ def consuming(
     disposition: Certificates,
     secrecy: Secrecy,
     processor: Records,
-    wake: Callable[[], None],
 ) -> Process:
-    """Puts signed events into the inbox, and holds on the records that they are about."""
+    """Makes signed events durable, and puts holds on the records that they are about."""
 
     async def process(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
         logged = [each for each in batch if each.event.name in LOGGED]
@@ -63,8 +62,6 @@ def consuming(
                 except NoticeError as error:
                     # That it was said is in the log; it has no effect.
                     failed.append((each.event, error))
-        if logged:
-            wake()
         return failed
 
     return process

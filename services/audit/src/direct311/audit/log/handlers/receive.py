@@ -1,4 +1,7 @@
-"""From the broker into the inbox: durable, in the order of arrival, and ready for the log.
+"""From the broker into the log, or into the inbox: durable, and in the order of arrival.
+
+The process that holds the sequencer's lease appends at once what it receives. Any other process,
+and one that cannot append now, stores it in the inbox, from which the sequencer takes it.
 
 A good signature says who said something, not that it can be true. Entries stay in the log forever,
 and verifiers, observers and auditors read them. So events that the offline verifier would not
@@ -6,7 +9,7 @@ accept, impossible times and absurd numbers are refused here, before they become
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.entry import Facts
@@ -42,16 +45,36 @@ class ImpostorError(Exception):
     """The event says what the service that signed it may not say."""
 
 
+AtOnce = Callable[[InboxBatch], Awaitable[bool]]
+"""Appends a batch to the log now; returns whether it is in the log. If not, nobody knows."""
+
+
+async def never(_: InboxBatch) -> bool:
+    """Leaves appending to others."""
+    return False
+
+
 class Receiving:
     """Accepts signed events. Their signatures have been checked; the log keeps what was signed."""
 
-    def __init__(self, inbox: Inbox, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        clock: Clock,
+        ids: Ids,
+        at_once: AtOnce = never,
+        stored: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`stored` is called when something was put into the inbox."""
         self._inbox = inbox
+        self._at_once = at_once
+        self._stored = stored
         self._clock = clock
         self._ids = ids
 
     async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
-        """Store a batch; returns the events that can never be logged, with the reasons."""
+        """Make a batch durable in the log or in the inbox; returns the events that can never be
+        logged, with the reasons."""
         refused: list[tuple[Event[Model], Exception]] = []
         taken: list[tuple[Received, QueuedEvent]] = []
         now = self._clock.now()
@@ -60,17 +83,19 @@ class Receiving:
                 taken.append((received, queued_event_of(received, now)))
             except (EventError, TooLongError, ImpostorError, BoundsError) as error:
                 refused.append((received.event, error))
-        if taken:
+        at = self._clock.now()
+        batches = [
+            InboxBatch(self._ids.new(), at, tuple(each for _, each in part), _offsets(part))
+            for part in _parts(taken)
+        ]
+        while batches and await self._at_once(batches[0]):
+            del batches[0]
+        if batches:
             # Another process may empty it.
             while await self._inbox.length() >= MOST_INBOX_BATCHES:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-            at = self._clock.now()
-            await self._inbox.put(
-                [
-                    InboxBatch(self._ids.new(), at, tuple(each for _, each in part), _offsets(part))
-                    for part in _parts(taken)
-                ]
-            )
+            await self._inbox.put(batches)
+            self._stored()
         return refused
 
 
@@ -132,7 +157,8 @@ def _parts(
             part, size = [], 0
         part.append(item)
         size += length
-    yield part
+    if part:
+        yield part
 
 
 def _offsets(part: Sequence[tuple[Received, QueuedEvent]]) -> dict[str, int]:

@@ -1,6 +1,9 @@
 """One leaf per event, whatever is killed, repeated or run twice.
 
-A step takes the oldest batches of the inbox into the log:
+A step takes the oldest batches of the inbox into the log. In the process that holds the
+sequencer's lease, events that have just arrived go into the log in the same way without having been
+in the inbox, once it is empty (`append`). They are still in Kafka then: their offsets are committed
+only after 7. Where 2 and 8 say inbox, read Kafka for them.
 
 1. Read the head. The first step after a start or an error does this by taking over: the epoch in
    the head document rises by one. From then on no sequencer of an earlier epoch can commit, since
@@ -47,6 +50,7 @@ written after all this, from the edge of what is committed (`archive`), which th
 query index is never read to find out what the log contains.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -70,6 +74,13 @@ from direct311.verifier.entry import seal
 from direct311.verifier.merkle import Growth, leaf_hash
 from direct311.verifier.tiles import WIDTH, Tile, grown_tiles, partial_tiles
 
+MOST_STEPS = 16
+"""So many steps empty the inbox, unless other processes fill it as fast."""
+
+
+class InboxNotEmptyError(Exception):
+    """Events that arrived earlier still wait."""
+
 
 class Sequencer:
     """Appends to the log. Run one at a time, by lease; two at a time are slow, but still
@@ -84,6 +95,7 @@ class Sequencer:
         self._tags = Tags(keys)
         self._clock = clock
         self._batch = batch
+        self._turn = asyncio.Lock()
         self._epoch: int | None = None
         self._tail: dict[str, int] | None = None
         """Entries that the index may lack: event id → index. `None`: not read yet."""
@@ -96,22 +108,44 @@ class Sequencer:
         :raises KeyGoneError: a record was destroyed in the meantime; the next step seals with
         another key.
         """
+        async with self._turn:
+            return await self._step(())
+
+    async def append(self, arrived: Sequence[InboxBatch]) -> int:
+        """Bring the inbox into the log, and then these batches, which are not in it; returns how
+        many events were taken.
+
+        :raises InboxNotEmptyError: others fill the inbox as fast as it is emptied; these batches
+        are not in the log. Also raises what `step` raises; then nobody knows whether they are.
+        """
+        async with self._turn:
+            taken = 0
+            for _ in range(MOST_STEPS):
+                if not (count := await self._step(arrived)):
+                    return taken + sum(len(batch.queued_events) for batch in arrived)
+                taken += count
+        raise InboxNotEmptyError
+
+    async def _step(self, arrived: Sequence[InboxBatch]) -> int:
+        """One batch of the inbox, or what has `arrived` if the inbox is empty; returns how many
+        events were taken from the inbox."""
         epoch, self._epoch = self._epoch, None
         if epoch is None:
             self._tail = None
             head = await self._log.take_over()
             await self._log.sweep(head)
+            waiting = await self._inbox.take(self._batch)
         else:
-            head = await self._log.head()
+            head, waiting = await asyncio.gather(self._log.head(), self._inbox.take(self._batch))
             if head.epoch != epoch:
                 raise FencedError
-        batches = await self._inbox.take(self._batch)
-        if batches:
+        if batches := waiting or arrived:
             await self._append(head, batches)
-            await self._inbox.discard([batch.id for batch in batches])
+        if waiting:
+            await self._inbox.discard([batch.id for batch in waiting])
         # Kept only if nothing went wrong: see above.
         self._epoch = head.epoch
-        return sum(len(batch.queued_events) for batch in batches)
+        return sum(len(batch.queued_events) for batch in waiting)
 
     async def _append(self, head: Head, batches: Sequence[InboxBatch]) -> None:
         queued_events: dict[str, QueuedEvent] = {}

@@ -55,6 +55,8 @@ class MongoLog:
 
     def __init__(self, database: Database) -> None:
         self._in_hand: dict[tuple[int, int], Sequence[StagedRow]] = {}
+        self._committed: dict[int, Sequence[StagedRow]] = {}
+        """Those that this process also committed, by their first entry: no other can be there."""
         self._heads: Collection = database["log"]
         self._entries: Collection = database["entries"]
         self._edge: Collection = database["edge"]
@@ -133,6 +135,8 @@ class MongoLog:
     async def unindexed(
         self, start: int, size: int, limit: int | None = None
     ) -> tuple[Sequence[StagedRow], int]:
+        if limit is not None and (here := self._unindexed_here(start, size, limit)):
+            return here, start + len(here)
         within = {"_id": {"$lt": size}, "end": {"$gt": start}}
         # As in `data`: where documents overlap, that of the later epoch was committed. One whose
         # entries the index has counts too.
@@ -149,6 +153,15 @@ class MongoLog:
                 chosen |= enumerate(await self._rows_of(part), part["_id"])
         rows = (chosen.get(index) for index in range(start, to))
         return [row for row in rows if row is not None], to
+
+    def _unindexed_here(self, start: int, size: int, limit: int) -> Sequence[StagedRow]:
+        """What `unindexed` returns, if this process committed it."""
+        here: list[StagedRow] = []
+        for rows in self._committed_here(start):
+            if here and len(here) + len(rows) > limit:
+                break
+            here += rows
+        return here[: size - start]
 
     async def _rows_of(self, part: Document) -> Sequence[StagedRow | None]:
         """The rows of a document of the edge; `None` for each that the index has."""
@@ -172,7 +185,7 @@ class MongoLog:
         )
         for name, rows in list(self._in_hand.items()):
             if rows[-1].row.index < size:
-                del self._in_hand[name]
+                self._let_go(name)
         await self._heads.update_one(
             {"_id": "indexed", "size": {"$lt": size}},
             {"$set": {"size": size, "leaf": last.get("leaf")}},
@@ -186,7 +199,7 @@ class MongoLog:
         if whole:
             self._in_hand |= {(epoch, part[0].row.index): part for part in parts}
             for name in list(self._in_hand)[: -self.IN_HAND]:
-                del self._in_hand[name]
+                self._let_go(name)
         if whole and tiles:
             documents = [
                 {"_id": tile.path, "epoch": epoch, "end": _end(tile), "data": data}
@@ -202,6 +215,25 @@ class MongoLog:
         )
         if not result.matched_count:
             raise FencedError
+        self._committed |= {
+            first: rows
+            for (epoch, first), rows in self._in_hand.items()
+            if epoch == old.epoch and old.size <= first < new.size
+        }
+
+    def _let_go(self, name: tuple[int, int]) -> None:
+        del self._in_hand[name]
+        self._committed.pop(name[1], None)
+
+    def _committed_here(self, start: int) -> Iterator[Sequence[StagedRow]]:
+        """Rows from `start`, document by document, as far as this process committed them."""
+        for first, rows in sorted(self._committed.items()):
+            if first + len(rows) <= start:
+                continue
+            if first > start:
+                return
+            yield rows[start - first :]
+            start = first + len(rows)
 
     async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
         found = self._tiles.find({"end": {"$gt": after, "$lte": size}})
@@ -217,9 +249,15 @@ class MongoLog:
         await self._tiles.update_one({"_id": tile.path}, {"$unset": {"end": "", "data": ""}})
 
     async def data(self, start: int, end: int) -> Sequence[bytes]:
+        here: list[bytes] = []
+        for rows in self._committed_here(start):
+            here += (each.row.data for each in rows[: end - start - len(here)])
+            if len(here) == end - start:
+                return here
         # A sequencer that was stopped while staging may leave a document below the head when it
         # resumes. Documents committed there, but not in the store yet, have a later epoch.
-        found = self._edge.find({"_id": {"$lt": end}, "end": {"$gt": start}}).sort("epoch", 1)
+        within = {"_id": {"$lt": end}, "end": {"$gt": start}}
+        found = self._edge.find(within, {"entries": 1}).sort("epoch", 1)
         entries: dict[int, bytes] = {}
         async for document in found:
             entries |= enumerate(map(bytes, document["entries"]), document["_id"])

@@ -69,6 +69,12 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo
     "InMemoryBoundarySets": Contract(CONTRACT + "test_boundary_sets.py", "MongoBoundarySets"),
+    "InMemoryBoundaryVersions": Contract(
+        CONTRACT + "test_boundary_sets.py", "MongoBoundaryVersions"
+    ),
+    "InMemoryWalks": Contract(CONTRACT + "test_boundary_sets.py", "MongoWalks"),
+    "InMemoryDifferences": Contract(CONTRACT + "test_boundary_sets.py", "MongoDifferences"),
+    "InMemoryStoredPlaces": Contract(CONTRACT + "test_boundary_sets.py", "MongoStoredPlaces"),
     # media
     "InMemoryIncoming": _media("StoreIncoming"),
     "InMemoryOriginals": _media("StoreOriginals"),

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -158,13 +159,29 @@ async def test_a_name_typed_as_an_address_reaches_neither_event_nor_database(
     assert not any(canary in log for log in logs)
 
 
-async def test_imported_boundaries_are_in_force_at_once_and_for_events(world: County) -> None:
+async def put_in_force(world: County, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Propose a set, and have another person approve it once it was compared."""
+    proposed = await world.post("geo", path, document, "admin", "adam")
+
+    async def compared() -> dict[str, Any] | None:
+        found = await world.get("geo", f"/boundaries/{proposed['set_id']}", "agent")
+        return found if "hash" in found else None
+
+    shown = await until(compared, "what the set would change")
+    body = {"hash": shown["hash"]}
+    path = f"/boundaries/{proposed['set_id']}/approval"
+    answer: dict[str, Any] = await world.post("geo", path, body, "records_officer", "olga")
+    return answer
+
+
+async def test_approved_boundaries_are_in_force_at_once_and_for_events(world: County) -> None:
     document = collection(({"code": 99}, square(-80.31, 25.86, 0.02)))
     path = "/boundaries?name=parks_district&source=test&version=7"
     assert (await world.ask("POST", "geo", path, "agent", body=document)).status_code == 403
     assert (await world.ask("POST", "geo", path, None, body=document)).status_code == 401
-    answer = await world.post("geo", path, document, "admin")
+    answer = await put_in_force(world, path, document)
     assert answer["version"].startswith("7+")
+    assert [each["act"] for each in answer["history"]] == ["proposed", "approved", "in_force"]
     located = await world.get("geo", "/locate?lat=25.8699&lon=-80.3029", "agent")
     assert located["layers"] == {"parks_district": "99"}
     record_id = new_id()
@@ -177,13 +194,48 @@ async def test_imported_boundaries_are_in_force_at_once_and_for_events(world: Co
 
 async def test_boundaries_outlive_the_process(world: County, geo: Stack) -> None:
     document = collection(({"name": "Here"}, square(-80.31, 25.86, 0.02)))
-    await world.post("geo", "/boundaries?name=lasting&source=test", document, "admin")
+    await put_in_force(world, "/boundaries?name=lasting&source=test", document)
     await asyncio.to_thread(geo.kill9, "geo")
     await asyncio.to_thread(geo.start, "geo")
     await asyncio.to_thread(geo.wait_ready, "geo")
     located = await world.get("geo", "/locate?lat=25.8699&lon=-80.3029", "agent")
     assert located["layers"]["lasting"] == "Here"
     assert located["municipality"] == "Hialeah"
+
+
+async def test_open_requests_are_resolved_anew_and_again_after_a_rollback(
+    world: County,
+) -> None:
+    """Which requests a set changes is listed before; afterwards geo says where they are now."""
+    record_id = new_id()
+    await say(world, created(record_id, ev.Place(latitude=25.8699, longitude=-80.3029)))
+    await heard(world, "location.resolved", record_id, lambda events: len(events) == 1)
+    document = collection(({"name": "First"}, square(-80.31, 25.86, 0.02)))
+    first = await put_in_force(world, "/boundaries?name=beat&source=test", document)
+    found = await heard(world, "location.resolved", record_id, lambda events: len(events) == 2)
+    data = found[-1].data
+    assert isinstance(data, ev.LocationResolved)
+    assert (data.because, data.place_version, data.read) == ("boundaries", 1, None)
+    assert (data.layers["beat"], data.municipality) == ("First", "Hialeah")
+    path = f"/boundaries/{first['set_id']}/differences?limit=500"
+    listed = (await world.get("geo", path, "admin"))["differences"]
+    assert [each["after"]["layers"]["beat"] for each in listed if each["record_id"] == record_id]
+    other = collection(({"name": "Second"}, square(-80.31, 25.86, 0.02)))
+    second = await put_in_force(world, "/boundaries?name=beat&source=test", other)
+    body = {"reason": "The survey was redrawn by mistake."}
+    answer = await world.post(
+        "geo", f"/boundaries/{second['set_id']}/rollback", body, "records_officer", "olga"
+    )
+    assert answer["state"] == "rolled_back"
+    located = await world.get("geo", "/locate?lat=25.8699&lon=-80.3029", "agent")
+    assert located["layers"]["beat"] == "First"
+
+    async def as_before() -> bool:
+        with world.database() as client:
+            document = await asyncio.to_thread(client.geo.records.find_one, {"_id": record_id})
+        return document is not None and document["location"]["layers"]["beat"] == "First"
+
+    await until(as_before, "the request is where it was")
 
 
 async def test_what_was_never_located_is_not_counted(world: County) -> None:

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from direct311.cli import audit as auditing
+from direct311.cli import boundary_sets, clients, rules
 from direct311.cli import cases as disclosing
-from direct311.cli import clients, rules
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
@@ -42,6 +42,8 @@ client_app = typer.Typer(no_args_is_help=True, help="Front ends: their keys, sco
 app.add_typer(client_app, name="client")
 case_app = typer.Typer(no_args_is_help=True, help="Disclosure cases, and what they may open.")
 app.add_typer(case_app, name="case")
+boundary_app = typer.Typer(no_args_is_help=True, help="Boundary sets on their way into force.")
+app.add_typer(boundary_app, name="boundary")
 
 console = Screen()
 errors = Screen(stderr=True)
@@ -191,16 +193,27 @@ def department(context: typer.Context, code: str) -> None:
 
 @app.command()
 def boundaries(
-    file: Annotated[Path, typer.Argument(help="GeoJSON FeatureCollection")],
+    file: Annotated[Path, typer.Argument(help="GeoJSON, zipped shapefile or GeoPackage")],
     name: Annotated[str, typer.Option(help="municipality, unincorporated, county, zip …")],
     source: Annotated[str, typer.Option(help="where it comes from")],
     version: Annotated[str, typer.Option(help="its own version or date")],
+    projection: Annotated[
+        str | None, typer.Option(help="in place of what the file says, such as EPSG:2236")
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="the layer of a GeoPackage")] = None,
+    as_name: Annotated[str, typer.Option("--as", help="who: an administrator")] = "adam",
 ) -> None:
-    """Import a set of boundaries into geo."""
+    """Propose a set of boundaries to geo; another person approves it (`direct311 boundary`)."""
 
     async def work(session: Session) -> None:
-        answer = await demonstration.import_boundaries(session, file, name, source, version)
-        _print_json(answer)
+        query: dict[str, object] = {
+            "name": name,
+            "source": source,
+            "version": version,
+            "projection": projection,
+            "table": table,
+        }
+        _print_json(await demonstration.propose_boundaries(session, file, query, as_name))
 
     _run(work)
 
@@ -417,6 +430,7 @@ auditing.register(audit_app, _run, _print_json, console)
 protecting.register(protection_app, _run, _print_json, console, errors)
 clients.register(client_app, _run, _print_json)
 disclosing.register(case_app, _run, _print_json, console, errors)
+boundary_sets.register(boundary_app, _run, _print_json)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from direct311.cli import rows
+from direct311.cli import boundary_sets, rows
 from direct311.cli.places import spots
 from direct311.cli.replay import number, reason, service_codes, takes_media
 from direct311.cli.reporters import reporter
@@ -65,23 +65,18 @@ def credentials(stack: LocalStack, department: str) -> dict[str, str]:
     }
 
 
-async def import_boundaries(
-    session: Session, file: Path, name: str, source: str, version: str
+async def propose_boundaries(
+    session: Session, file: Path, query: dict[str, object], name: str
 ) -> Any:
-    """Give geo a set of boundaries.
+    """Propose a set of boundaries to geo.
 
-    :raises DemoError: the file is not GeoJSON.
+    :raises DemoError: the file cannot be read.
     :raises HttpError: geo refuses it, and says why.
     """
-    path = f"/boundaries?name={name}&version={version}&source={source}"
-    return await session.post("geo", path, _collection(file), "admin", "operator")
-
-
-def _collection(file: Path) -> object:
     try:
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        raise DemoError(f"{file.name} is not a GeoJSON file that can be read.") from None
+        return await boundary_sets.propose(session, file, query, name)
+    except OSError:
+        raise DemoError(f"{file.name} cannot be read.") from None
 
 
 async def demo(session: Session, count: int, data: Path | None, console: Console) -> None:
@@ -118,11 +113,19 @@ _REAL = (
 async def _real_boundaries(session: Session, data: Path, console: Console) -> None:
     folder = data / "boundaries"
     for name, file, source in _REAL:
-        approximate = "&approximate=true" if "APPROX" in file else ""
-        answer = await import_boundaries(
-            session, folder / file, name, source.replace(" ", "%20") + approximate, "real"
-        )
-        console.print(f"boundaries {name}: {answer.get('version', 'imported')}")
+        query: dict[str, object] = {"name": name, "version": "real", "source": source}
+        if "APPROX" in file:
+            query["approximate"] = "true"
+        proposed = await propose_boundaries(session, folder / file, query, "operator")
+        if proposed["state"] != "in_force":
+            # In a county, another person looks at it first.
+            shown = await boundary_sets.compared(
+                session, proposed["set_id"], "records_officer", "officer-1"
+            )
+            await boundary_sets.approve_shown(
+                session, shown["set_id"], shown["hash"], None, "records_officer", "officer-1"
+            )
+        console.print(f"boundaries {name}: {proposed['version']}")
 
 
 async def _submissions(session: Session, count: int, data: Path | None) -> list[Form]:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from direct311.geo.addresses import wiring as addresses
 from direct311.geo.boundaries import wiring as boundaries
+from direct311.geo.boundary_changes import wiring as boundary_changes
 from direct311.geo.places import wiring as places
 from direct311.geo.settings import GeoSettings
 from direct311.runtime.http.api import Application, caller_of, install
@@ -29,6 +30,7 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
         unincorporated=reading.gazette.unincorporated,
     )
     located = places.wire(settings, resources, caller, reading, sets.current)
+    changes = boundary_changes.wire(settings, resources, caller, sets, located)
     resources.readiness.add("boundaries", sets.loaded)
 
     @asynccontextmanager
@@ -36,7 +38,7 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
         async with running(
             resources,
             relays=[located.relay],
-            loops=[*located.loops, *sets.loops],
+            loops=[*located.loops, *sets.loops, *changes.loops],
             prepare=[located.prepare, sets.prepare],
         ):
             yield
@@ -50,6 +52,6 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
     install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(sets.router)
     app.include_router(located.router)
-    app.include_router(sets.sets_router)
+    app.include_router(changes.router)
     app.include_router(located.counts_router)
     return app

@@ -27,6 +27,8 @@ class RolesFile(Model, extra="forbid"):
     people: Roles
     files: Roles
     places: Roles
+    boundary_proposers: Roles
+    boundary_approvers: Roles
     jobs: Roles
     job_counts: Roles
     records: Roles

@@ -43,6 +43,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
+        "boundary_state": ProblemCode(409, "The state of the boundary set does not allow this."),
         "boxes": ProblemCode(422, "No box can be burnt into this file, or it has no such page."),
         "bounds": ProblemCode(409, "The case has no provisional hold any more."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
@@ -130,6 +131,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
         "not_collected": ProblemCode(409, "Some records of the case are not collected."),
+        "not_compared": ProblemCode(
+            409, "What the boundary set would change has not been counted yet."
+        ),
         "not_denied": ProblemCode(409, "The last approval of a denial closes the case as denied."),
         "not_encrypted": ProblemCode(409, "The package is not encrypted to its recipient."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),

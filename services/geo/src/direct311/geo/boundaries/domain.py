@@ -8,6 +8,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
 
+from direct311.schemas import Model
+
 MUNICIPALITY = "municipality"
 UNINCORPORATED = "unincorporated"
 COUNTY = "county"
@@ -42,6 +44,32 @@ class BoundaryError(ValueError):
         self.field = field
         where = "" if feature is None else f"feature {feature}: "
         super().__init__(f"{where}{field + ': ' if field else ''}{reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """What a file of some format contains: a GeoJSON FeatureCollection in degrees of WGS 84, the
+    format, and the projection from which it was converted."""
+
+    document: object
+    format: str
+    projection: str
+
+
+class Finding(Model):
+    """What a check found in a set, for the person who approves it.
+
+    `ring`: a polygon crossed itself and was repaired. `overlap`: two areas cover the same land.
+    `gap`: land between the areas that none of them covers. `width_m`: how wide it is on average.
+    `latitude` and `longitude`: a point in it.
+    """
+
+    kind: Literal["ring", "overlap", "gap"]
+    features: tuple[str, ...]
+    area_m2: float = 0.0
+    width_m: float = 0.0
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,15 @@ class Atlas:
             self._current = await asyncio.to_thread(self._build, sets)
             self._loaded = in_force
 
-    async def take(self, one: BoundarySet, imported_by: str) -> None:
-        """Put a set in force in place of its layer's earlier version, effective here at once."""
-        await self._sets.put(one, imported_by, self._clock.now())
+    async def swap(self, layer: str, before: str | None, after: str | None) -> bool:
+        """Put another kept version of a layer in force, effective here at once. Returns whether it
+        is: `False` if the version in force was not `before`."""
+        done = await self._sets.swap(layer, before, after)
         await self.refresh()
+        return done
+
+    async def candidate(self, one: BoundarySet, in_force: Mapping[str, str]) -> Boundaries:
+        """The index of these sets with one layer replaced, beside the one in use."""
+        others = {layer: version for layer, version in in_force.items() if layer != one.layer}
+        sets = [*await self._sets.load(others), one]
+        return await asyncio.to_thread(self._build, sets)

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from direct311.geo.boundaries.domain import BoundarySet, ImportedSet, Located, ZipArea
+from direct311.geo.boundaries.domain import (
+    BoundarySet,
+    Finding,
+    ImportedSet,
+    Located,
+    SourceFile,
+    ZipArea,
+)
 
 
 class Boundaries(Protocol):
@@ -37,6 +44,21 @@ class ReadBoundarySet(Protocol):
         ...
 
 
+class ReadFile(Protocol):
+    """Reads a file of boundaries of any format."""
+
+    def __call__(self, body: bytes, *, projection: str | None, table: str | None) -> SourceFile:
+        """:raises BoundaryError: says what is wrong, and with which feature. :raises ValueError: it
+        is of no known format."""
+        ...
+
+
+class CheckBoundarySet(Protocol):
+    """Looks for what is wrong with a set that can be read."""
+
+    def __call__(self, one: BoundarySet) -> Sequence[Finding]: ...
+
+
 class BoundarySets(Protocol):
     """Every imported version of every layer, and which is in force."""
 
@@ -50,6 +72,19 @@ class BoundarySets(Protocol):
 
     async def put(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
         """Store a set and put it in force, which readers see as one step. May be repeated."""
+        ...
+
+    async def keep(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
+        """Store a set beside those in force. A set that is there already stays as it is."""
+        ...
+
+    async def swap(self, layer: str, before: str | None, after: str | None) -> bool:
+        """Put another kept version of a layer in force, in one write, if `before` is in force now.
+        `None`: no set. Returns whether `after` is in force; may be repeated."""
+        ...
+
+    async def known(self, layer: str, version: str) -> bool:
+        """Whether this version of the layer is kept."""
         ...
 
     async def list(self) -> Sequence[ImportedSet]:

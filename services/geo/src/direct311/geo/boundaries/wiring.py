@@ -7,12 +7,15 @@ from functools import partial
 from fastapi import APIRouter
 
 from direct311.geo.api import CallerOf
+from direct311.geo.boundaries.adapters.checks import check
+from direct311.geo.boundaries.adapters.files import read_file
 from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
 from direct311.geo.boundaries.adapters.packaged import packaged_county
 from direct311.geo.boundaries.adapters.shapes import Canonical, ShapeBoundaries, read_boundary_set
-from direct311.geo.boundaries.api import router, sets_router
+from direct311.geo.boundaries.api import router
 from direct311.geo.boundaries.handlers import Atlas
-from direct311.geo.boundaries.ports import Boundaries
+from direct311.geo.boundaries.ports import Boundaries, CheckBoundarySet, ReadBoundarySet, ReadFile
+from direct311.geo.boundaries.ports import BoundarySets as Kept
 from direct311.geo.settings import GeoSettings
 from direct311.runtime.http.health import Check
 from direct311.runtime.loops import Loop, Step
@@ -21,11 +24,16 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class BoundarySets:
-    """`current`: the sets in force. `loaded`: whether there are any, for readiness."""
+    """`current`: the sets in force. `loaded`: whether there are any, for readiness. `kept`: every
+    set; `read` and `check`: how a set is read from a file, and what is wrong with it."""
 
     current: Callable[[], Boundaries]
+    atlas: Atlas
+    kept: Kept
+    read_file: ReadFile
+    read: ReadBoundarySet
+    check: CheckBoundarySet
     router: APIRouter
-    sets_router: APIRouter
     prepare: Step
     loaded: Check
     loops: Sequence[Loop]
@@ -60,8 +68,12 @@ def wire(
 
     return BoundarySets(
         atlas.current,
+        atlas,
+        sets,
+        read_file,
+        read_set,
+        check,
         router(atlas, caller_of),
-        sets_router(atlas, sets, read_set, caller_of, settings.max_import_bytes),
         prepare,
         loaded,
         # Without a lease: each copy checks for itself.

@@ -7,6 +7,7 @@ from direct311.geo.addresses.domain.gazetteer import KnownAddress
 from direct311.geo.addresses.domain.grid import Estimate
 from direct311.geo.addresses.domain.lines import NormalisedAddress
 from direct311.geo.addresses.domain.readings import NearbyNames
+from direct311.geo.places.domain import Difference, LocatedRequest
 
 
 class Gazetteer(Protocol):
@@ -56,6 +57,35 @@ class AllReadings(Protocol):
 
     def cores(self, street: str) -> tuple[str, ...]:
         """The cores of a street's name, longest first."""
+        ...
+
+
+class Differences(Protocol):
+    """What proposed boundary sets would change about stored requests. It belongs to the requests'
+    records, and is destroyed with them."""
+
+    async def put(self, differences: Sequence[Difference]) -> None:
+        """Store or replace, by set and record."""
+        ...
+
+    async def of_set(self, set_id: str, after: str, limit: int) -> Sequence[Difference]:
+        """The next differences of a set, by record id."""
+        ...
+
+    async def clear(self, set_id: str) -> None:
+        """Forget all differences of a set."""
+        ...
+
+    async def forget(self, record_id: str) -> int:
+        """Forget all about a record; returns how many there were."""
+        ...
+
+
+class StoredPlaces(Protocol):
+    """Located requests, in the order of their ids."""
+
+    async def after(self, record_id: str, limit: int) -> Sequence[LocatedRequest]:
+        """The next requests that are not destroyed. An empty answer is the end."""
         ...
 
 

@@ -59,6 +59,32 @@ class MongoBoundarySets:
         )
 
     async def put(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
+        await self._store(one, imported_by, at)
+        await self._heads.update_one(
+            {"_id": _IN_FORCE}, {"$set": {f"versions.{one.layer}": one.version}}, upsert=True
+        )
+
+    async def keep(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
+        if not await self.known(one.layer, one.version):
+            await self._store(one, imported_by, at)
+
+    async def known(self, layer: str, version: str) -> bool:
+        found = await self._sets.find_one({"_id": _key(layer, version)}, {"_id": 1})
+        return found is not None
+
+    async def swap(self, layer: str, before: str | None, after: str | None) -> bool:
+        name = f"versions.{layer}"
+        change = {"$unset": {name: ""}} if after is None else {"$set": {name: after}}
+        if before is None:
+            # The document may be missing in a database without any set.
+            await self._heads.update_one(
+                {"_id": _IN_FORCE}, {"$setOnInsert": {"versions": {}}}, upsert=True
+            )
+        there = {"$exists": False} if before is None else before
+        await self._heads.update_one({"_id": _IN_FORCE, name: there}, change)
+        return (await self.in_force()).get(layer) == after
+
+    async def _store(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
         key = _key(one.layer, one.version)
         for number, feature in enumerate(one.features):
             document = {
@@ -88,9 +114,6 @@ class MongoBoundarySets:
                 }
             },
             upsert=True,
-        )
-        await self._heads.update_one(
-            {"_id": _IN_FORCE}, {"$set": {f"versions.{one.layer}": one.version}}, upsert=True
         )
 
     async def list(self) -> Sequence[ImportedSet]:

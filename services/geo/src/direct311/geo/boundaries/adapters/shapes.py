@@ -1,6 +1,6 @@
 """Polygons: reads them from GeoJSON, and finds which of them contain a point.
 
-The only module that uses shapely. Distances are in meters in a local projection.
+Distances are in meters in a local projection.
 """
 
 import math
@@ -173,7 +173,11 @@ def _area(value: object, index: int) -> tuple[BaseGeometry, bool]:
     bounds = geometry.bounds
     inside = (-180 <= bounds[0] <= bounds[2] <= 180) and (-90 <= bounds[1] <= bounds[3] <= 90)
     if not (inside and all(map(math.isfinite, bounds))):
-        raise BoundaryError("coordinates are not longitude and latitude", index, "geometry")
+        raise BoundaryError(
+            "coordinates are not longitude and latitude; name their projection, such as EPSG:2236",
+            index,
+            "geometry",
+        )
     if geometry.is_valid:
         return geometry, False
     polygons = [

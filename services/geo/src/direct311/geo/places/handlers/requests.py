@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from direct311.geo.places.domain import LocatedRequest, Resolution
+from direct311.geo.places.domain import FINISHED, LocatedRequest, Resolution, areas_of
 from direct311.geo.places.handlers.resolve import Resolver
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.state import Change, Outgoing
@@ -32,18 +32,32 @@ class LocateRequest:
     async def updated(
         self, state: LocatedRequest, event: Event[RequestUpdated]
     ) -> Change[LocatedRequest] | None:
-        """A request changed: if its place did, say where it is now.
+        """A request changed: if its place did, say where it is now. Note whether somebody still
+        works on it.
 
         For a protected request only the municipality is stored (section 119.071(4)(d), F.S.).
         """
         data = event.data
+        finished = data.status in FINISHED
+        after = state if finished == state.finished else state.worked_on(finished=finished)
         if data.place_version > state.place_version:
-            return self._say(state, data.place, data.place_version)
-        if data.protected and state.location is not None:
-            alone = _municipality_alone(state.location)
-            if alone != state.location:
-                return Change(state.protected(alone))
-        return None
+            return self._say(after, data.place, data.place_version)
+        if data.protected and after.location is not None:
+            after = after.protected(_municipality_alone(after.location))
+        return None if after == state else Change(after)
+
+    async def by_other_boundaries(self, state: LocatedRequest) -> Change[LocatedRequest] | None:
+        """Other boundary sets came into force: say again where the request is, if somebody still
+        works on it and the answer is another one. A repeat changes nothing."""
+        if state.lifecycle != "active" or state.finished or state.location is None:
+            return None
+        found = self.resolver.again(state.location, self.resolver.boundaries())
+        if found is None or areas_of(found) == areas_of(state.location):
+            return None
+        said = located(
+            state.record_id, state.version + 1, state.place_version, found, self.clock
+        ).because_of_boundaries()
+        return Change(state.relocated(said), (Outgoing(said),))
 
     def _say(
         self, state: LocatedRequest, place: Place, place_version: int

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from direct311.geo.addresses.domain.lines import NormalisedAddress, Street
 from direct311.geo.addresses.domain.municipalities import Gazette
 from direct311.geo.addresses.domain.readings import MOST
-from direct311.geo.boundaries.domain import Located
+from direct311.geo.boundaries.domain import Located, ZipArea
 from direct311.geo.boundaries.ports import Boundaries
 from direct311.geo.places.domain import Method, Resolution, metres_between
 from direct311.geo.places.ports import Addresses, AllReadings, Gazetteer, StreetNumbering, Streets
-from direct311.schemas.events import AddressRead, Place
+from direct311.schemas.events import AddressRead, LocationResolved, Place
 
 # An address this near to the coordinates counts as the same place: a lot, a park, a long block.
 _SAME_PLACE_M = 500.0
@@ -76,6 +76,48 @@ class Resolver:
         # Also for an unknown position, because readings identify protected homes.
         line = read.address.own if known else read.address.canonical
         return replace(found, address=line or None, read=said)
+
+    def again(self, said: LocationResolved, boundaries: Boundaries) -> Resolution | None:
+        """Where a place is by these boundaries, from what is stored of it. `None`: boundaries
+        decide nothing about it, or too little is stored (a protected place has no point).
+
+        An address that contradicted its coordinates still does, so the confidence does not rise.
+        """
+        if said.method == "zip":
+            return self._zip_again(said, boundaries)
+        if said.latitude is None or said.longitude is None:
+            return None
+        found = boundaries.locate(said.latitude, said.longitude)
+        if found.where == "unknown":
+            return None
+        if found.where == "outside":
+            return _outside_now(said, found)
+        stated = said.zip_code if said.method != "point" else None
+        doubted = said.reason is not None or said.method != "point"
+        before = said.confidence if doubted and said.outcome == "resolved" else 1.0
+        return Resolution(
+            "resolved",
+            reason=said.reason if said.outcome == "resolved" else None,
+            latitude=said.latitude,
+            longitude=said.longitude,
+            address=said.address,
+            municipality=found.municipality,
+            unincorporated=found.where == "unincorporated",
+            zip_code=stated or found.zip_code,
+            commission_district=found.commission_district,
+            layers=found.layers,
+            confidence=round(min(found.confidence, before), 3),
+            method=said.method,
+            approximate=found.approximate,
+            boundary_sets=found.boundary_sets,
+        )
+
+    def _zip_again(self, said: LocationResolved, boundaries: Boundaries) -> Resolution | None:
+        area = boundaries.zip_area(said.zip_code) if said.zip_code else None
+        if area is None or said.latitude is None:
+            return None
+        located = boundaries.locate(area.latitude, area.longitude)
+        return _by_zip(area, located, said.address)
 
     def _is_own(self, address: NormalisedAddress, position: "Position", found: Resolution) -> bool:
         """Whether street and range are known: such an address is at the place found, and none of
@@ -228,20 +270,7 @@ class Resolver:
         if area is None:
             return None
         located = boundaries.locate(area.latitude, area.longitude)
-        return Resolution(
-            "resolved",
-            reason="placed by the ZIP code alone",
-            latitude=area.latitude,
-            longitude=area.longitude,
-            address=address.canonical or None,
-            municipality=area.municipality,
-            unincorporated=area.municipality is None,
-            zip_code=area.zip_code,
-            confidence=round(_BY_ZIP * area.share, 3),
-            method="zip",
-            approximate=located.approximate,
-            boundary_sets=located.boundary_sets,
-        )
+        return _by_zip(area, located, address.canonical or None)
 
     def _in_city(self, address: NormalisedAddress, place: Place) -> Resolution | None:
         stated = self.gazette.canonical(place.municipality)
@@ -316,6 +345,42 @@ def _resolution(
         method=method,
         approximate=located.approximate,
         boundary_sets=located.boundary_sets,
+    )
+
+
+def _by_zip(area: ZipArea, located: Located, address: str | None) -> Resolution:
+    return Resolution(
+        "resolved",
+        reason="placed by the ZIP code alone",
+        latitude=area.latitude,
+        longitude=area.longitude,
+        address=address,
+        municipality=area.municipality,
+        unincorporated=area.municipality is None,
+        zip_code=area.zip_code,
+        confidence=round(_BY_ZIP * area.share, 3),
+        method="zip",
+        approximate=located.approximate,
+        boundary_sets=located.boundary_sets,
+    )
+
+
+def _outside_now(said: LocationResolved, found: Located) -> Resolution:
+    """A place that the boundaries in force leave out. Only coordinates were given as they are; an
+    address may be the county's all the same, so people decide."""
+    given = said.method == "point"
+    return Resolution(
+        "outside" if given else "unresolved",
+        reason="the coordinates lie outside the county"
+        if given
+        else "address: it lies outside the boundaries in force now",
+        latitude=said.latitude,
+        longitude=said.longitude,
+        address=said.address,
+        confidence=found.confidence if given else 0.0,
+        method=said.method,
+        approximate=found.approximate,
+        boundary_sets=found.boundary_sets,
     )
 
 

@@ -1,0 +1,1 @@
+"""Use cases: propose, approve, put in force, roll back; compare; resolve anew."""

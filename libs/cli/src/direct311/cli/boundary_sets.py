@@ -43,6 +43,29 @@ def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -
         run(work)
 
     @app.command()
+    def fetch(
+        url: Annotated[str, typer.Argument(help="of one ArcGIS REST layer, …/FeatureServer/0")],
+        file: Annotated[Path, typer.Argument(help="where to write it, as GeoJSON")],
+    ) -> None:
+        """Save a layer of an ArcGIS server as a file to propose. Again: only what has changed."""
+        from direct311.cli.arcgis import ArcGisError, ArcGisLayer
+        from direct311.runtime.peers import HttpClient
+
+        async def work() -> tuple[int, bool]:
+            http = HttpClient(timeout=60)
+            try:
+                return await ArcGisLayer(url, http).fetch(file)
+            finally:
+                await http.close()
+
+        try:
+            count, changed = asyncio.run(work())
+        except ArcGisError as error:
+            console.print(str(error), style="red")
+            raise typer.Exit(1) from None
+        console.print(f"{count} features" if changed else f"{count} features, unchanged")
+
+    @app.command()
     def show(set_id: Id, name: As = "adam", role: Role = "admin") -> None:
         """A set: what the checks found, what it would change, its hash and its history."""
 

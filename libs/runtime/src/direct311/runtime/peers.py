@@ -13,6 +13,7 @@ import httpx
 
 from direct311.runtime.errors import RuntimeFaultError
 
+_NOT_MODIFIED = 304
 _SERVER_ERRORS = 500
 _UNSENT = (
     httpx.ConnectError,
@@ -97,6 +98,19 @@ class HttpClient:
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
         return _json(await self._send("GET", url, headers=headers))
+
+    async def get_unless(self, url: str, etag: str | None) -> tuple[Any, str | None]:
+        """The JSON at an address and its ETag; no JSON if it still has the given one.
+
+        :raises HttpError: no answer, or not a 2xx with JSON.
+        """
+        try:
+            answer = await self._send("GET", url, headers={"If-None-Match": etag} if etag else None)
+        except HttpError as error:
+            if etag is not None and error.status == _NOT_MODIFIED:
+                return None, etag
+            raise
+        return _json(answer), answer.headers.get("etag")
 
     async def delete(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         """:raises HttpError: no answer, or not a 2xx."""

@@ -65,6 +65,7 @@ CONTRACTS: Mapping[str, Contract] = {
     ),
     "InMemoryDeliveryDesk": Contract(CONTRACT + "test_delivery_calls.py", "RetentionDeliveries"),
     "InMemoryLegalDesk": Contract(CONTRACT + "test_legal_request_calls.py", "RetentionLegalDesk"),
+    "InMemoryWorkList": Contract(CONTRACT + "test_work_lists.py", "MongoWorkList"),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo

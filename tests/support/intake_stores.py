@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from direct311.intake.reporter.adapters.codes import GOOD_FOR, MOST_ASKED, MOST_TRIES, WINDOW
@@ -10,6 +10,8 @@ from direct311.intake.reporter.ports import WaitingCode
 from direct311.intake.request import READINGS, ServiceRequest, public_jurisdiction
 from direct311.intake.searches.domain import Narrowing
 from direct311.intake.uploads.domain import UploadTicket
+from direct311.intake.work.domain.listing import Position, WorkQuery
+from direct311.intake.work.ports import Page
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.vault.vault import RecordKey
 from tests.support.keys import InMemoryKeys
@@ -294,3 +296,48 @@ class InMemoryEndedSessions:
 
     async def has(self, session_id: str) -> bool:
         return session_id in self.until
+
+
+class InMemoryWorkList:
+    """`WorkList`, over the records. Every page is full."""
+
+    def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
+        self._records = records
+
+    async def page(self, query: WorkQuery, today: date) -> Page:
+        newest = query.sort == "newest"
+        found = [
+            (each.received_at, each.record_id, each)
+            for each in self._records.states()
+            if each.received_at and _wanted(each, query, today)
+        ]
+        found.sort(key=lambda item: item[:2], reverse=newest)
+        if (after := query.after) is not None:
+            place = (after.at, after.record_id)
+            found = [i for i in found if (i[:2] < place if newest else i[:2] > place)]
+        rows = found[: query.limit]
+        end = Position(*rows[-1][:2]) if len(found) > query.limit else None
+        return Page([each for *_, each in rows], end)
+
+
+def _wanted(request: ServiceRequest, query: WorkQuery, today: date) -> bool:
+    at = request.received_at
+    flags = {
+        "emergency": request.emergency_assistance,
+        "marked": request.marked_at is not None,
+        "protected": request.protected,
+        "unplaced": request.place_checked
+        and request.located is not None
+        and request.located.outcome != "resolved",
+        "overdue": request.due_on is not None and request.due_on < today,
+    }
+    return (
+        request.lifecycle == "active"
+        and at is not None
+        and query.received_from <= at < query.received_before
+        and request.status in query.statuses
+        and (not query.types or request.service_code in query.types)
+        and query.department in (None, request.department)
+        and query.place in (None, public_jurisdiction(request))
+        and all(flags[each] for each in query.flags)
+    )

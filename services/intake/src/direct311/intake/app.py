@@ -70,6 +70,7 @@ from direct311.intake.submission.api.policy import policy_router
 from direct311.intake.submission.wiring import Stores, Submissions
 from direct311.intake.uploads import wiring as upload_wiring
 from direct311.intake.uploads.wiring import Files
+from direct311.intake.work import wiring as work_wiring
 from direct311.intake.work_notes import wiring as work_note_wiring
 from direct311.intake.work_notes.api import work_notes_router
 from direct311.intake.work_notes.handlers import SealWorkNote
@@ -249,7 +250,12 @@ def loops_of(intake: Intake) -> list[Loop]:
 def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextManager[None]:
     """Everything that must be ready before a call is accepted, and the loops that run alongside."""
     aggregates, sealing = intake.lifecycle.aggregates, intake.sealing
-    indexes = (*MongoRequests.INDEXES, *open311_wiring.INDEXES, *MongoCandidates.INDEXES)
+    indexes = (
+        *MongoRequests.INDEXES,
+        *open311_wiring.INDEXES,
+        *MongoCandidates.INDEXES,
+        *work_wiring.INDEXES,
+    )
     return running(
         intake.resources,
         relays=[aggregates.relay],
@@ -349,4 +355,12 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         leaks_router(leaks_wiring.wire(intake.reviewing.withheld), who),
         breach_notice_wiring.wire(settings, resources, intake.sealing, intake.lifecycle, who),
         legal_request_wiring.wire(settings, resources, intake.records_requests),
+        work_wiring.wire(
+            resources,
+            intake.sealing,
+            catalogue.english,
+            intake.lifecycle,
+            intake.protection.protections,
+            who,
+        ),
     ]

@@ -88,6 +88,8 @@ class Located(Model):
     """What geo found, as far as intake shows it. Degrees in WGS 84.
 
     `address_known`: geo knows street and range, and the address is its own, not what was typed.
+    `method`: how geo found it; `confidence`: 0 to 1. Requests that were located earlier have
+    neither.
     """
 
     outcome: Literal["resolved", "unresolved", "outside"]
@@ -99,6 +101,8 @@ class Located(Model):
     zip_code: str | None = None
     commission_district: str | None = None
     approximate: bool = False
+    method: str | None = None
+    confidence: float | None = None
 
     def reread(self, address: str | None, *, known: bool) -> "Located":
         """A copy with the address as geo reads it now."""
@@ -173,6 +177,32 @@ class PendingMail(Model):
         return replaced(self, tries=self.tries + 1)
 
 
+EditedPart = Literal["type", "attributes", "place"]
+MOST_EDITS = 200
+"""The most edits of one request."""
+
+
+class StaffEdit(Model):
+    """What somebody on the staff changed: when, who, why, and what it was before.
+
+    `number` counts the request's edits from 1. `content`: a keyed hash of what was asked for, which
+    recognizes a retry. `service_code` and `attributes` are those before a change of the type or of
+    answers; `place` is the one before a change of the place, as it was given.
+    """
+
+    number: int
+    at: Instant
+    by: str
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    reason: str
+    changed: tuple[EditedPart, ...]
+    content: str = ""
+    service_code: str | None = None
+    attributes: tuple[ev.AttributeValue, ...] | None = None
+    place: ev.Place | None = None
+
+
 class BreachNoticeSent(Model):
     """The reporter was told of a breach by e-mail. `notice_id`: which breach."""
 
@@ -191,11 +221,14 @@ class ServiceRequest(RecordState):
     files. `marked_at` is set if there are `marks`. `home_unread_at`: when the reporter's own
     address was indexed without geo, which has not read it since. Until then it is unknown whether
     the home is protected, so the request is `protected`. `listed`: shown in public lists.
-    `place_version` counts changes of the place by the resident. `read`: how geo reads the given
+    `place_version` counts the place's changes. `read`: how geo reads the given
     address and address id; only the registry uses it. `delivery`: what the type promised when the
     request was accepted, whatever the type is now. `token`: unique among all requests; only a batch
     request has one. `contact_by`: how the reporter consented to be contacted, `None` if not asked.
-    `mail_after`: when to try `mail` next.
+    `mail_after`: when to try `mail` next. `edits`: what staff changed; its length counts as the
+    version for staff, because `version` also moves when a service says something. `routed_from`:
+    the version from which a routing counts; an earlier one is from before the job was taken back.
+    `retyped_at`: when staff last changed the type.
     """
 
     client_id: str = ""
@@ -247,6 +280,9 @@ class ServiceRequest(RecordState):
     mail: PendingMail | None = None
     mail_after: Instant | None = None
     breach_notices: tuple[BreachNoticeSent, ...] = ()
+    edits: tuple[StaffEdit, ...] = ()
+    routed_from: int = 0
+    retyped_at: Instant | None = None
 
     def opens_again(self, at: datetime, window: timedelta) -> bool:
         """Whether the answer to a retry may contain the link that opens the request: within
@@ -271,6 +307,11 @@ class ServiceRequest(RecordState):
             and self.status != "withdrawn"
             and UPDATE_CONTACTS not in self.sealed
         )
+
+    @property
+    def awaits_routing(self) -> bool:
+        """Whether the job was taken back from its department and is not routed anew yet."""
+        return self.routed_from > 0 and self.department is None
 
     @property
     def is_public(self) -> bool:
@@ -393,6 +434,55 @@ class ServiceRequest(RecordState):
     def stepped(self, step: Step) -> "ServiceRequest":
         """A copy that remembers one more step of the reporter's."""
         return replaced(self, steps=(*self.steps, step)[-STEPS_REMEMBERED:])
+
+    def edited(self, edit: StaffEdit) -> "ServiceRequest":
+        """A copy that remembers what somebody on the staff changed."""
+        return replaced(self, edits=(*self.edits, edit), updated_at=edit.at)
+
+    def answered_anew(self, attributes: tuple[ev.AttributeValue, ...]) -> "ServiceRequest":
+        """A copy with other answers to the type's questions."""
+        return replaced(self, attributes=attributes)
+
+    def retyped(self, service_code: str, *, urgent: bool, at: datetime) -> "ServiceRequest":
+        """A copy of another type. `urgent`: somebody's life may be in danger where this type is
+        reported."""
+        return replaced(
+            self,
+            service_code=service_code,
+            retyped_at=at,
+            emergency_assistance=self.emergency_assistance or urgent,
+        )
+
+    def moved(self, place: ev.Place, indexes: Mapping[str, tuple[str, ...]]) -> "ServiceRequest":
+        """A copy at another place, as it was given: unchecked, off every list, with no department,
+        and back at the start of its work. No earlier routing gives it to a department."""
+        held = self.status == "identity_required"
+        return replaced(
+            self,
+            place=place,
+            place_version=self.place_version + 1,
+            place_checked=False,
+            located=None,
+            read=None,
+            listed=False,
+            indexes=indexes,
+            department=None,
+            due_on=None,
+            routed_from=self.version + 1,
+            status=self.status if held else "received",
+        )
+
+    def held_for_identity(self) -> "ServiceRequest":
+        """A copy held until its reporter is known; no department has it, and no earlier routing
+        gives it to one."""
+        return replaced(
+            self,
+            status="identity_required",
+            held_because="name_and_address",
+            department=None,
+            due_on=None,
+            routed_from=self.version + 1,
+        )
 
     def released(self) -> "ServiceRequest":
         """A copy no longer held for its reporter's identity."""
@@ -582,6 +672,12 @@ def show_place(request: ServiceRequest) -> ev.Place:
     )
 
 
+def place_to_say(request: ServiceRequest) -> ev.Place:
+    """The place that the other services are told: until it is checked, as it was given, so that geo
+    can say where that is, also for a protected request; then the one that departments may see."""
+    return show_place(request) if request.place_checked else request.place
+
+
 def has_point(request: ServiceRequest) -> bool:
     """Whether geo has located it, wherever it was said to be."""
     return request.located is not None and request.located.latitude is not None
@@ -628,7 +724,7 @@ def updated(before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestC
             status=after.status,
             updated_at=_given(after.updated_at),
             received_at=_given(after.received_at),
-            place=show_place(after),
+            place=place_to_say(after),
             place_version=after.place_version,
             place_checked=after.place_checked,
             protected=after.protected,

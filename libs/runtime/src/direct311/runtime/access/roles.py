@@ -37,6 +37,7 @@ class RolesFile(Model, extra="forbid"):
     app_counts: Roles
     case_searches: Roles
     breach_notices: Roles
+    work: Roles
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:

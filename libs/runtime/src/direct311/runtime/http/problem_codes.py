@@ -203,6 +203,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "signed_link": ProblemCode(403, "Only the signed link of this request opens it."),
         "size": ProblemCode(422, "The log has fewer entries than that."),
         "sizes": ProblemCode(422, "The log did not have these sizes, in this order."),
+        "stale": ProblemCode(
+            412, "Somebody else has edited the request; `present` is the request now."
+        ),
         "status": ProblemCode(409, "The set's status does not allow it."),
         "too_deep": ProblemCode(400, "The JSON is nested too deeply."),
         "too_large": ProblemCode(413, "The body is too large."),

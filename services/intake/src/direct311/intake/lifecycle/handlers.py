@@ -7,6 +7,7 @@ from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.handlers.places import PlaceHashes, place_values
 from direct311.intake.indexes.ports import Protections
 from direct311.intake.request import (
+    CLOSED,
     Located,
     Note,
     ServiceRequest,
@@ -137,6 +138,9 @@ class Follow:
         # takes back.
         if state.seen.get("request.recalled", 0) > routed.version:
             return None
+        if routed.request_version < state.routed_from:
+            # Decided before staff took the job back; marked as seen, for a recall still to come.
+            return Change(state)
         after = state.assigned(routed.department, routed.due_on, at=self._clock.now())
         return Change(telling(state, after, event.id, self._clock.now()))
 
@@ -172,12 +176,14 @@ class Follow:
     ) -> Change[ServiceRequest] | None:
         """Destroy only closed requests: retention learns of a reopening later than intake.
 
-        :raises StillOpenError: the request is open, or was closed again after the order, which
-            restarted its clock. `HeldError` as for every holder.
+        :raises StillOpenError: the request is open, or was closed again or given another type
+            after the order, which restarted its clock. `HeldError` as for every holder.
         """
-        closed_at = state.closed_at
+        closed_at, retyped_at = state.closed_at, state.retyped_at
         if state.version and (closed_at is None or closed_at > event.data.ordered_at):
             raise StillOpenError("ordered before the request was closed")
+        if retyped_at is not None and retyped_at > event.data.ordered_at:
+            raise StillOpenError("ordered before the request got another type")
         return await take_order(state, event)
 
     async def worked(
@@ -199,5 +205,18 @@ class Follow:
         if state.status == "withdrawn":
             # Sent before the department learned that the reporter withdrew it.
             return Change(state.noted(note))
+        if state.status == "identity_required" or (
+            # Routing leaves a finished job where it is.
+            state.awaits_routing and work.status not in CLOSED
+        ):
+            # Sent before the department learned that staff took the job back.
+            said = Note(
+                at=now,
+                occurred_at=work.occurred_at,
+                kind="notice",
+                text=note.text,
+                update_id=work.update_id,
+            )
+            return Change(state.noted(said))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))

@@ -12,17 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.local.stack import Stack
-from direct311.cli.fresh_sign_in import sign_in_again
 from direct311.runtime.access.disclosures import nonce_of_grant
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.peers import HttpClient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from tests.support import disposition
 from tests.support.county import County, Document, entering, until
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 from tests.support.submissions import photo, submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P13", "P18", "P21")]
@@ -83,21 +79,7 @@ class CaseWork:
 
     async def id_token(self, nonce: str, name: str | None = None) -> str:
         """The ID token of somebody who signs in again, in a browser without a screen."""
-        known = self.county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=name or self.officer)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce,
-                browser.open,
-                seconds=30,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval.id_token
+        return (await approval(self.county, nonce, name or self.officer)).id_token
 
     async def approve(self, grant: Document) -> httpx.Response:
         """The records officer looks at the grant, hashes what is shown, and signs in for it."""

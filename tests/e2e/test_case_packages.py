@@ -21,18 +21,14 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.cli.fresh_sign_in import sign_in_again
 from direct311.runtime.access.disclosures import nonce_of_package
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 from direct311.runtime.messaging.signing import read_private
-from direct311.runtime.peers import HttpClient
 from direct311.verifier.note import Note, VerifierKey
 from tests.support.copies import Copy
 from tests.support.county import County, Document, entering, until
 from tests.support.record_owners import CITATION, RecordOwners, record
 from tests.support.served import served
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 from tests.support.submissions import submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P13")]
@@ -100,21 +96,7 @@ class Releasing:
 
     async def id_token(self, nonce: str, name: str) -> str:
         """The ID token of somebody who signs in again, in a browser without a screen."""
-        known = self.county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=name)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce,
-                browser.open,
-                seconds=30,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval.id_token
+        return (await approval(self.county, nonce, name)).id_token
 
     async def collected(self) -> Document:
         """All records, once the grant is in effect at routing."""

@@ -8,17 +8,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from direct311.cli.fresh_sign_in import sign_in_again
 from direct311.runtime.access.disclosures import nonce_of_grant
-from direct311.runtime.access.fresh_sign_in import Approvals, thumbprint_of
-from direct311.runtime.access.identity import Issuer
+from direct311.runtime.access.fresh_sign_in import thumbprint_of
 from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.peers import HttpClient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from tests.support.county import County, Document, until
 from tests.support.disclosures import Provider
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 from tests.support.submissions import submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P13", "P21")]
@@ -54,21 +51,7 @@ class Case:
 
     async def approval(self, grant: ev.DisclosureGrant) -> ev.Approval:
         """Somebody signs in again, in a browser without a screen."""
-        known = self._county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=self.approver)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce_of_grant(grant),
-                browser.open,
-                seconds=30,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval
+        return await approval(self._county, nonce_of_grant(grant), self.approver)
 
     async def approved(self, grant: ev.DisclosureGrant, *approvals: ev.Approval) -> None:
         self._version += 1

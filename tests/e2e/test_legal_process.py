@@ -10,15 +10,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from direct311.cli.fresh_sign_in import sign_in_again
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
-from direct311.runtime.peers import HttpClient
 from tests.support.app_api import App, order
 from tests.support.county import County, Document, until
 from tests.support.disposition import in_the_inventory
 from tests.support.no_trace import WORDS, files_under, traces_in
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P18", "P19")]
 
@@ -129,21 +125,7 @@ class Desk:
         return dict(answer.json())
 
     async def _signed_in(self, nonce: str, name: str) -> str:
-        known = self.county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=name)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce,
-                browser.open,
-                seconds=30,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval.id_token
+        return (await approval(self.county, nonce, name)).id_token
 
     async def read(self, field: str = "phone") -> httpx.Response:
         return await self.county.read_contact(

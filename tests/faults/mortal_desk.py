@@ -17,16 +17,13 @@ import httpx
 
 from deploy.local import process
 from deploy.local.stack import Stack
-from direct311.cli.fresh_sign_in import sign_in_again
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
 from direct311.runtime.messaging.signing import read_private
-from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.peers import HttpError
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.package.check import verify_package
 from tests.support.copies import Copy
 from tests.support.county import County, Document, entering, until
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 
 LATER: Final = (429, 502, 503, 504)
 PATIENCE: Final = 150.0
@@ -221,21 +218,7 @@ class Worked:
 
     async def id_token(self, nonce: str, name: str) -> str:
         """The ID token of somebody who signs in again, in a browser without a screen."""
-        known = self.county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=name)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce,
-                browser.open,
-                seconds=60,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval.id_token
+        return (await approval(self.county, nonce, name)).id_token
 
 
 class Left:

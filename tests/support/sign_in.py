@@ -6,6 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from direct311.cli.fresh_sign_in import sign_in_again
+from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.identity import Issuer
+from direct311.runtime.peers import HttpClient
+from direct311.schemas import events as ev
+from tests.support.county import County
+
 
 class Browser:
     """Opens the page that a program asks for, fills its form in, and follows where it leads.
@@ -50,3 +57,23 @@ class Browser:
         async with httpx.AsyncClient(trust_env=False) as machine:
             back = await machine.get(self._change(answer.headers["location"]))
         self.shown.append(f"{back.status_code} {back.text}")
+
+
+async def approval(county: County, nonce: str, sub: str, *, seconds: float = 60) -> ev.Approval:
+    """The approval of somebody who signs in again at the county's issuer, in a browser without a
+    screen."""
+    known = county.known
+    async with httpx.AsyncClient(trust_env=False) as client:
+        browser = Browser(client, known.operator_secret, sub=sub)
+        http = HttpClient()
+        done = await sign_in_again(
+            Approvals(known.issuer, known.approval_client),
+            Issuer(known.issuer, http),
+            http,
+            nonce,
+            browser.open,
+            seconds=seconds,
+        )
+        await browser.closed()
+        await http.close()
+    return done.approval

@@ -9,12 +9,8 @@ from uuid import uuid4
 
 import httpx
 
-from direct311.cli.fresh_sign_in import sign_in_again
-from direct311.runtime.access.fresh_sign_in import Approvals
-from direct311.runtime.access.identity import Issuer
-from direct311.runtime.peers import HttpClient
 from tests.support.county import County, Document, until
-from tests.support.sign_in import Browser
+from tests.support.sign_in import approval
 
 IN_A_GRANT = 500
 """How many records one grant names at most."""
@@ -108,21 +104,7 @@ class Desk:
 
     async def sign_in(self, nonce: str) -> str:
         """The ID token of the officer, who signs in again in a browser without a screen."""
-        known = self.county.known
-        async with httpx.AsyncClient(trust_env=False) as client:
-            browser = Browser(client, known.operator_secret, sub=self.officer)
-            http = HttpClient()
-            done = await sign_in_again(
-                Approvals(known.issuer, known.approval_client),
-                Issuer(known.issuer, http),
-                http,
-                nonce,
-                browser.open,
-                seconds=30,
-            )
-            await browser.closed()
-            await http.close()
-        return done.approval.id_token
+        return (await approval(self.county, nonce, self.officer)).id_token
 
 
 def succeeded(answer: httpx.Response) -> httpx.Response:

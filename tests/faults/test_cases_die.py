@@ -5,6 +5,7 @@ No release without its leaf, none twice, each act once in the case file and on t
 bytes that go out are those that two persons approved.
 """
 
+import contextlib
 import sys
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -18,15 +19,18 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.runtime.access.disclosures import nonce_of_package
+from tests.e2e.test_case_grants import stored
 from tests.faults.law_case import Delivery, LawCase
-from tests.faults.mortal_desk import Left, Mortal, Worked, checked, mortal
+from tests.faults.mortal_desk import PATIENCE, Left, Mortal, Worked, checked, mortal
 from tests.support.county import County, Document, until
 from tests.support.disposition import in_the_inventory
-from tests.support.submissions import submission
+from tests.support.submissions import photo, submission
 
 pytestmark = [pytest.mark.faults, pytest.mark.anyio, pytest.mark.timeout(900)]
 
 PUBLIC = "/v1/records-requests"
+FIELDS = ["phone", "email", "first_name", "last_name", "description", "job_history"]
+PHOTO = photo("A crane.", (25, 46, 1), (80, 12, 1))
 MOST = 24
 """More crossings than any call has; the campaign says so if that is not so any more."""
 IN_EVERY_RUN = 3
@@ -41,27 +45,41 @@ async def anyio_backend() -> str:
 
 
 class RecordsCase(Worked):
-    """A public-records case about two records, from the gateway to its second end."""
+    """A public-records case about two records, from the gateway to its second end. `has_photo`:
+    the first record has a picture, of which a part goes out."""
 
-    def __init__(self, county: County, dying: Mortal, **harm: Any) -> None:
+    def __init__(
+        self, county: County, dying: Mortal, *, has_photo: bool = False, **harm: Any
+    ) -> None:
         super().__init__(county, dying, **harm)
+        self._photo = has_photo
+        self.pictures: list[str] = []
         tag = uuid4().hex[:8]
         self.custodian = ("custodian", f"carla-{tag}")
         self.officer = ("records_officer", f"olga-{tag}")
         self.counsel = ("counsel", f"cole-{tag}")
-        self.token = ""
+        self.token = self.package = ""
         self.records: list[str] = []
 
     async def from_receipt_to_release(self) -> str:
         """Returns the hash of what was released."""
+        await self.prepared()
+        await self.collected()
+        await self.built()
+        return await self.released()
+
+    async def prepared(self) -> None:
+        """Up to a review in which everything is decided."""
         for number in range(2):
             text = f"A crane was hurt, {uuid4().hex}." + " The owner said hello." * number
-            self.records.append(
-                await self.county.accepted(submission(4_980 + number) | {"description": text})
-            )
+            files = [("a.jpg", PHOTO, "image/jpeg")] if self._photo and not number else ()
+            form = submission(4_980 + number) | {"description": text}
+            self.records.append(await self.county.accepted(form, files))
         for each in self.records:
             await self.county.routed(each)
             await in_the_inventory(self.county, each)
+        if self._photo:
+            self.pictures = [await stored(self.county, self.records[0])]
         await self.opened()
         by = self.custodian
         await self.at_desk("bound", "PUT", "/bounds", {"record_ids": self.records}, by=by)
@@ -76,15 +94,38 @@ class RecordsCase(Worked):
         held = {"record_ids": self.records, "complete": True}
         await self.at_desk("identify", "POST", "/records", held, by=by)
         await self.granted()
+        if self._photo:
+            await self.pictured(0)
         await self.reviewed()
-        await self.at_desk("collect", "POST", "/collection", {}, by=by)
 
-        async def collected() -> bool:
-            # What an owner did not answer is asked for again.
-            return not (await self.at_desk("", "POST", "/collection", {}, by=by))["remaining"]
+    async def pictured(self, version: int) -> None:
+        """A part of the picture is withheld, each time another one."""
+        box = {"page": 1, "left": 0.0, "top": 0.0, "right": 1.0, "bottom": 0.5 + version / 100}
+        order = {
+            "version": version,
+            "outcome": "redact",
+            "boxes": [{**box, "code": "protected_person"}],
+        }
+        path = f"/v1/cases/{self.case_id}/files/{self.pictures[0]}/decisions"
 
-        await until(collected, "both records are collected")
-        return await self.released()
+        async def decided() -> bool:
+            with contextlib.suppress(httpx.TransportError):
+                answer = await self.county.ask("PUT", "media", path, *self.custodian, order)
+                return answer.status_code == 200
+            return False
+
+        await until(decided, "media is there, and the grant in effect", seconds=PATIENCE)
+
+    async def collected(self, *, again: bool = False) -> None:
+        """What an owner did not answer is asked for again."""
+        by, asked = self.custodian, {"again": True} if again else {}
+        await self.at_desk("collect", "POST", "/collection", asked, by=by)
+
+        async def done() -> bool:
+            found = await self.at_desk("", "POST", "/collection", asked, by=by)
+            return not found["remaining"] and not found["not_collected"]
+
+        await until(done, "both records are collected")
 
     async def opened(self) -> None:
         gateway = self.county.known.services["intake"]
@@ -100,7 +141,8 @@ class RecordsCase(Worked):
         body = {
             "version": 0,
             "record_ids": self.records,
-            "fields": ["phone", "email", "first_name", "last_name", "description", "job_history"],
+            "fields": FIELDS + ["media_original"] * self._photo,
+            "file_ids": self.pictures,
             "workers": [self.custodian[1]],
             "valid_until": (datetime.now(UTC) + timedelta(hours=2)).isoformat(),
         }
@@ -145,9 +187,12 @@ class RecordsCase(Worked):
 
         await until(at_routing, "the grant is in effect at routing")
 
-    async def released(self) -> str:
+    async def built(self) -> None:
         found = await self.at_desk("build", "POST", "/packages", {"version": 0}, by=self.custodian)
-        package = str(found["packages"][-1]["sha256"])
+        self.package = str(found["packages"][-1]["sha256"])
+
+    async def released(self) -> str:
+        package = self.package
         path = f"/packages/{package}"
         for who in (self.officer, self.counsel):
             read = await self.at_desk("read", "GET", path, by=who)

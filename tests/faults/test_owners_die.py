@@ -14,8 +14,8 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.test_case_grants import PHOTO, CaseWork, stored
-from tests.faults.mortal_desk import PATIENCE, Mortal, mortal
-from tests.faults.test_cases_die import of_records
+from tests.faults.mortal_desk import PATIENCE, Left, Mortal, mortal
+from tests.faults.test_cases_die import MOST, RecordsCase
 from tests.support.county import County, until
 from tests.support.submissions import submission
 
@@ -103,15 +103,33 @@ async def test_an_owner_that_dies_while_it_stores_a_grant_has_it_afterwards(
 
 
 @pytest.mark.policy("P13", "P20")
-@pytest.mark.parametrize("number", NUMBERS)
-async def test_an_owner_that_dies_while_it_answers_a_rendering_is_asked_again(
-    disposable: Stack, tmp_path: Path, number: int
+@pytest.mark.parametrize("owner", ["intake", "media"])
+async def test_an_owner_that_dies_while_it_renders_is_asked_again(
+    disposable: Stack, tmp_path: Path, owner: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case = await of_records(
-        disposable,
-        tmp_path / "armed",
-        "intake",
-        number=number,
-        only=frozenset({"collect", "build"}),
-    )
-    assert case.dead.total()
+    """One case, whose picture is decided anew, collected and built until no crossing of the owner
+    is left before which it did not die."""
+    async with mortal(disposable, owner, tmp_path / "armed") as (county, dying):
+        case = RecordsCase(county, dying, has_photo=True, only=frozenset({"collect", "build"}))
+        await case.prepared()
+        for number in range(1, MOST + 1):
+            before = case.dead.total()
+            case.harm(number=number)
+            await case.collected(again=number > 1)
+            await case.built()
+            if case.dead.total() == before:
+                break
+            await case.pictured(number)
+        else:
+            pytest.fail("there are crossings that nobody tried")
+        case.harm()
+        package = await case.released()
+        await case.closed_and_opened_again()
+        left = Left(county, case.case_id)
+        await left.look()
+        left.check(again=("collected", "packaged"))
+        assert left.released() == [package]
+        await left.opened_nothing_unlogged()
+    with capsys.disabled():
+        sys.stdout.write(f"\nfaults: {owner} died before: {', '.join(dying.deaths)}")
+    assert case.dead["collect"]

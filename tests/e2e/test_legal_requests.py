@@ -13,7 +13,8 @@ from tests.support.county import County
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio, pytest.mark.policy("P18")]
 
-WARRANT = b"%PDF-1.7 canary quodlibet warrant"
+WARRANT = b"%PDF-1.7 canary quodlibet warrant" * 200_000
+"""Of 6.6 MB: it passes both services' limits."""
 FORM: dict[str, Any] = {
     "agency": "Quodlibet Police Department",
     "instrument": "warrant",

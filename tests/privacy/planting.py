@@ -1,6 +1,7 @@
 """Where the canaries go in: every field, header, file and mistake that the gateway takes."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import Sequence
 from functools import partial
@@ -270,6 +271,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         await _staff(county, kept, answers)
         await _case_desk(county, kept, answers)
         await _correspondence(county, answers)
+        await _legal_process(county, answers)
         links = await _residents(county, kept, answers)
         links += await _app(county, kept, links[1], answers)
         for record_id in (kept, doomed):
@@ -563,6 +565,42 @@ async def _correspondence(county: County, answers: Path) -> None:
     codes = [each.status_code for each in found[4:]]
     assert codes == [200, 200, 422, 422, 409, 422, 422, 404, 404, 403]
     _keep(answers, "correspondence", found)
+
+
+async def _legal_process(county: County, answers: Path) -> None:
+    """A legal process that an officer sends, also wrongly. What the desk rightly reads is not
+    kept."""
+    gateway = f"{county.known.services['intake']}/v1/legal-requests"
+    form = {
+        "agency": REQUESTER["name"],
+        "instrument": "warrant",
+        "request": CASE_WORDS,
+        "officer": REQUESTER,
+        "document": base64.b64encode(CASE_LETTER).decode(),
+    }
+    sent = await county.http.post(gateway, json=form)
+    assert sent.status_code == 201, sent.text
+    case = f"/v1/cases/{sent.json()['receipt']}"
+    bounds = {"query": {"until": "1950-01-01T05:00:00Z"}}
+    desk = ("liaison", "lars")
+    found = [sent, await county.ask("PUT", "retention", f"{case}/bounds", *desk, bounds)]
+    assert found[-1].status_code == 200, found[-1].text
+    read = await county.get("retention", case, *desk)
+    assert (read["request"], read["contact"]["email"]) == (CASE_WORDS, REQUESTER["email"])
+    wrong: list[dict[str, object]] = [
+        {"extra": WRONG},
+        {"instrument": WRONG},
+        {"document": WRONG},
+        {"officer": {"name": [WRONG]}},
+    ]
+    found += [await county.http.post(gateway, json=form | change) for change in wrong]
+    found.append(await county.http.post(gateway, json=form, headers={"Idempotency-Key": WRONG}))
+    found += [
+        await county.ask("GET", "retention", f"{case}/legal-process", *desk),
+        await county.ask("GET", "retention", case, "custodian", "nosy"),
+    ]
+    assert [each.status_code for each in found[2:]] == [422] * 5 + [200, 404]
+    _keep(answers, "legal process", found)
 
 
 async def _denied(county: County, case: str) -> httpx.Response | None:

@@ -143,7 +143,7 @@ async def test_a_denial_waits_for_those_whom_it_needs(desk: Desk) -> None:
 
 
 async def test_leaks_wait_for_counsel_who_has_not_built_it(desk: Desk) -> None:
-    case_id = await desk.granted(1)
+    case_id = await desk.granted(3)
     hit = LeakHit(leak_id="a" * 64, number=1, kind="phone", places=1)
     stopped = StoppedBuild(
         hits=(hit,), leaks=1, prepared_by=("carla",), stopped_at=desk.clock.now()
@@ -152,6 +152,9 @@ async def test_leaks_wait_for_counsel_who_has_not_built_it(desk: Desk) -> None:
     await desk.files.put(file.clearing(file.clearances.stopped_by(stopped)), desk.clock.now())
     assert await desk.seen(COLE) == [("leaks", case_id)]
     assert await desk.seen(OLGA) == await desk.seen(BOTH) == []
+    # Somebody has redacted it instead, and a later build went through.
+    await desk.releasing.release(CARLA, case_id, await desk.approved(case_id))
+    assert await desk.seen(COLE) == []
 
 
 async def test_a_hold_waits_once_its_case_need_not_keep_it(desk: Desk) -> None:

@@ -107,11 +107,11 @@ def packages(
 def leaks(case: CaseFile, rules: KindRules, sub: str, roles: Collection[str]) -> Iterator[Waiting]:
     """What stopped the newest build, if one of these roles clears it."""
     stopped, mine = case.clearances.stopped, _mine(rules.clearers, roles)
-    if stopped is not None and case.clearances.open and mine and not _was(sub, stopped.prepared_by):
-        # It was stopped, so no package came of it; a later one that is built has its own leaks.
-        newest = case.packages.newest
-        if newest is None or newest.built_at < stopped.stopped_at:
-            yield Waiting("leaks", case.record_id, stopped.stopped_at, kind=rules.kind, roles=mine)
+    if stopped is None or not case.clearances.open or not mine or _was(sub, stopped.prepared_by):
+        return
+    # What stopped an earlier build was redacted instead if a later one went through.
+    if all(each.built_at < stopped.stopped_at for each in case.packages.packages):
+        yield Waiting("leaks", case.record_id, stopped.stopped_at, kind=rules.kind, roles=mine)
 
 
 def holds(found: Collection[Hold], sub: str, roles: Collection[str]) -> Iterator[Waiting]:

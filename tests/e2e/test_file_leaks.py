@@ -91,4 +91,6 @@ async def test_what_is_withheld_of_files_is_found_in_another_record(county: Coun
         ("data/records.csv", first, "page"),
         (f"data/records/{second}.json", first, "page"),
         (f"data/media/{second}/{released}.jpg", first, "file"),
+        # Its tags say who took it.
+        (f"data/media/{second}/{released}.jpg", first, "name"),
     }

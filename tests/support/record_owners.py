@@ -64,7 +64,7 @@ class MadeFile:
     """A file as media renders it. `boxes`: the pages that have boxes, one for each; without any the
     file goes out as it came. `withheld`: nothing of it goes out. `torn`: how many bytes are missing
     at its end. `original`: what came, of which something is withheld; `texts`: the withheld ones,
-    each with its kind."""
+    each with its kind. `lost`: the store has it no more."""
 
     content: bytes = b""
     content_type: str = "image/jpeg"
@@ -76,6 +76,7 @@ class MadeFile:
     version: int = 1
     original: bytes = b""
     texts: tuple[tuple[str, str], ...] = ()
+    lost: bool = False
 
     @property
     def decisions(self) -> str:
@@ -204,6 +205,8 @@ class RecordOwners:
             found = self.files.get(media_id)
             if not isinstance(found, MadeFile):
                 return _problem(404, "not_found")
+            if found.lost:
+                return _problem(410, "not_readable")
             if found.decisions != question["decisions"] and not question["released"]:
                 return _problem(409, "changed")
             key = base64.b64decode(question["key"])

@@ -414,3 +414,10 @@ async def test_a_file_that_was_decided_anew_is_collected_again(desk: PackagingDe
     with pytest.raises(RefusedError) as refused:
         await desk.built(case_id)
     assert refused.value.code == "collected_before"
+
+
+async def test_a_withheld_file_that_the_store_has_lost_stops_nothing(desk: PackagingDesk) -> None:
+    case_id = await with_files(desk, {"one": "kept"}, ("one",))
+    desk.owners.files["one"] = MadeFile(withheld=True, lost=True)
+    await desk.collected(case_id)
+    assert await desk.built(case_id)

@@ -129,8 +129,8 @@ class _Asking:
             )
             self._sought.add(_Answer.model_validate(answer))
         except HttpError as error:
-            if error.status == 404 and released:
-                # It was destroyed since.
+            if error.status == 410 or (error.status == 404 and released):
+                # The original is gone, or its record was destroyed since.
                 return
             raise _refused(error, released=released) from None
         except (TransientError, ValueError):
@@ -147,7 +147,7 @@ def _refused(error: HttpError, *, released: bool) -> RefusedError:
             "No grant in force names you and every record that went out with the earlier"
             " parts. This part is searched for what they withheld.",
         )
-    if error.status in (403, 404, 409, 410):
+    if error.status in (403, 404, 409):
         return RefusedError(
             "collected_before",
             "A record may not be opened for this case any more, or was changed or decided"

@@ -112,7 +112,9 @@ async def test_a_full_inbox_leaves_the_rest_in_the_broker() -> None:
 
 
 async def test_what_is_appended_at_once_does_not_wait_in_the_inbox() -> None:
-    inbox, appended, stored = InMemoryInbox(), [], []
+    inbox = InMemoryInbox()
+    appended: list[InboxBatch] = []
+    stored: list[bool] = []
 
     async def at_once(batch: InboxBatch) -> bool:
         if len(appended) == 2:

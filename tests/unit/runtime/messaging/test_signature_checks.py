@@ -1,6 +1,9 @@
 """Signatures that a worker process checks."""
 
+import asyncio
 import io
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -66,6 +69,18 @@ async def test_a_worker_that_died_is_replaced_and_nothing_goes_unchecked(
     assert all(await checks.right(claims(MANY)))
     assert checks._worker is not None
     assert checks._worker is not first
+
+
+async def test_a_worker_that_hangs_is_ended() -> None:
+    checks = SignatureChecks(patience=0.2)
+    checks._worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "import time; time.sleep(60)"), stdin=PIPE, stdout=PIPE
+    )
+    hanging = checks._worker
+    right = await checks.right(claims(MANY, wrong={3}))
+    assert [at for at, good in enumerate(right) if not good] == [3]
+    assert hanging.returncode is not None
+    assert checks._worker is None
 
 
 async def test_what_a_broken_worker_says_counts_for_nothing() -> None:

@@ -27,10 +27,11 @@ FEW = 50
 
 class SignatureChecks:
     """Checks signatures in a worker, which is started when it is first needed and again after it
-    died. What a worker does not answer is checked here."""
+    died. What a worker does not answer within `patience` seconds is checked here."""
 
-    def __init__(self, module: str = _MODULE) -> None:
+    def __init__(self, module: str = _MODULE, *, patience: float = 20.0) -> None:
         self._module = module
+        self._patience = patience
         self._worker: Process | None = None
         self._asking = asyncio.Lock()
 
@@ -49,13 +50,14 @@ class SignatureChecks:
             await self._end(self._worker)
 
     async def _asked(self, claims: Sequence[Claim]) -> Sequence[bool]:
-        """:raises OSError, EOFError: the worker cannot be started, died, or answered something
-        else than it was asked."""
+        """:raises OSError, EOFError: the worker cannot be started, died, answered too late or
+        something else than it was asked."""
         request = b"".join(_parts(claims))
         async with self._asking:
             worker = await self._running()
             try:
-                return await _exchange(worker, request, len(claims))
+                async with asyncio.timeout(self._patience):
+                    return await _exchange(worker, request, len(claims))
             except BaseException:
                 # Whoever asked next would get this answer.
                 await self._end(worker)

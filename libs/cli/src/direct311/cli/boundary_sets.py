@@ -13,6 +13,7 @@ from direct311.cli.stack import Session
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 PATIENCE_SECONDS = 120.0
+"""A set that comes into force is indexed first, and a large file is read for a while."""
 MEDIA_TYPES = {".zip": "application/zip", ".gpkg": "application/geopackage+sqlite3"}
 
 Id = Annotated[str, typer.Argument(help="the set's id, as `direct311 boundary list` shows it")]
@@ -123,8 +124,9 @@ def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -
         """Take a set out of force; the one before is in force again, at once."""
 
         async def work(session: Session) -> None:
-            path = f"/boundaries/{set_id}/rollback"
-            print_json(await session.post("geo", path, {"reason": reason}, role, name))
+            path, body = f"/boundaries/{set_id}/rollback", {"reason": reason}
+            answer = await session.post("geo", path, body, role, name, seconds=PATIENCE_SECONDS)
+            print_json(answer)
 
         run(work)
 
@@ -139,7 +141,9 @@ async def propose(
     body, media_type = _content(file)
     given = {key: value for key, value in query.items() if value is not None}
     path = f"/boundaries?{urlencode(given)}"
-    answer = await session.post_file("geo", path, body, media_type, "admin", name)
+    answer = await session.post_file(
+        "geo", path, body, media_type, "admin", name, seconds=PATIENCE_SECONDS
+    )
     return cast("Mapping[str, Any]", answer)
 
 
@@ -163,7 +167,8 @@ async def approve_shown(
     """Approve a set by its hash. :raises HttpError: geo refuses."""
     body: dict[str, str] = {"hash": shown} | ({"in_force_from": since} if since else {})
     path = f"/boundaries/{set_id}/approval"
-    return cast("Mapping[str, Any]", await session.post("geo", path, body, role, name))
+    answer = await session.post("geo", path, body, role, name, seconds=PATIENCE_SECONDS)
+    return cast("Mapping[str, Any]", answer)
 
 
 def _content(file: Path) -> tuple[bytes, str]:

@@ -138,14 +138,23 @@ class Session:
         return await self.http.post_json(url, body, headers, seconds=seconds)
 
     async def post_file(
-        self, service: str, path: str, body: bytes, media_type: str, role: str, name: str
+        self,
+        service: str,
+        path: str,
+        body: bytes,
+        media_type: str,
+        role: str,
+        name: str,
+        *,
+        seconds: float,
     ) -> object:
-        """A POST of a file as somebody; the answer's JSON.
+        """A POST of a file as somebody; the answer's JSON. Waits up to `seconds`.
 
         :raises HttpError: no answer, or not a 2xx.
         """
         headers = await self.headers(service, role, name) | {"Content-Type": media_type}
-        return await self.http.post_file(self.stack.services[service] + path, body, headers)
+        url = self.stack.services[service] + path
+        return await self.http.post_file(url, body, headers, seconds=seconds)
 
     async def put(self, service: str, path: str, body: object, role: str, name: str) -> object:
         """A PUT as somebody; the answer's JSON.

@@ -131,10 +131,15 @@ class HttpClient:
         limit = {} if seconds is None else {"timeout": seconds}
         return _json(await self._send("POST", url, json=body, headers=headers, **limit))
 
-    async def post_file(self, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
-        """Send a file as it is; the answer's JSON. :raises HttpError: no answer, or not a 2xx with
-        JSON."""
-        return _json(await self._send("POST", url, content=body, headers=headers))
+    async def post_file(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float
+    ) -> Any:
+        """Send a file as it is; the answer's JSON. Waits up to `seconds`.
+
+        :raises HttpError: no answer, or not a 2xx with JSON.
+        """
+        sent = await self._send("POST", url, content=body, headers=headers, timeout=seconds)
+        return _json(sent)
 
     async def put_json(
         self, url: str, body: object, headers: Mapping[str, str] | None = None

@@ -106,7 +106,10 @@ class InMemoryBoundaryVersions:
         return self._kept.get(set_id)
 
     async def add(self, version: BoundaryVersion) -> bool:
-        return self._kept.setdefault(version.set_id, version) is version
+        if version.set_id in self._kept:
+            return False
+        self._kept[version.set_id] = version
+        return True
 
     async def replace(self, version: BoundaryVersion) -> bool:
         kept = self._kept.get(version.set_id)

@@ -27,7 +27,7 @@ async def _submitted(county: County, number: int) -> tuple[str, str]:
     assert (await county.routed(record_id))["department"] == DEPARTMENT
 
     async def known() -> bool:
-        return (await _work(county, record_id)).json()["department"] == DEPARTMENT
+        return bool((await _work(county, record_id)).json()["department"] == DEPARTMENT)
 
     await until(known, "intake knows the department")
     return record_id, told["extended_attributes"]["link_token"]
@@ -87,7 +87,7 @@ async def test_wrong_type(county: County) -> None:
 
     async def held() -> bool:
         job = await county.job(record_id)
-        return (job["status"], job["department"]) == ("identity_required", None)
+        return bool((job["status"], job["department"]) == ("identity_required", None))
 
     await until(held, "routing holds the job")
     assert (await county.request(record_id))["service_code"] == ENFORCEMENT

@@ -23,7 +23,7 @@ from direct311.schemas import events as ev
 from tests.support.county import County, Document, until
 from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import submission
-from tests.support.work_notes import InMemoryWorkNotes
+from tests.support.work_notes import InMemoryWorkNotes, no_job
 
 MATHEMATICAL = "".join(map(chr, range(0x1D7CE, 0x1D7D8)))
 FULL_WIDTH = "\uff14\uff11"
@@ -226,7 +226,11 @@ def test_what_is_sealed_has_nothing_of_it(kind: Kind, text: str) -> None:
 @pytest.mark.parametrize(("kind", "text"), VARIANTS.values(), ids=VARIANTS.keys())
 async def test_what_a_department_notes_is_public_without_it(kind: Kind, text: str) -> None:
     answers = Answers(
-        load_rules().states, lambda given: redact(given).text, InMemoryWorkNotes(), SetClock()
+        load_rules().states,
+        lambda given: redact(given).text,
+        InMemoryWorkNotes(),
+        no_job,
+        SetClock(),
     )
     job = Job(record_id="r", version=1, status="routed", department="parks")
     said = ev.DepartmentUpdate(

@@ -528,9 +528,20 @@ async def test_a_request_is_no_duplicate_of_itself_or_of_what_is_none(
 
 
 @pytest.mark.anyio
+async def test_a_request_is_no_duplicate_of_one_that_routing_does_not_know() -> None:
+    service = Answering()
+    await service.job(OF)
+    assert await service.process([_duplicate(ANOTHER)]) == []
+    (refused,) = await service.answers()
+    assert isinstance(refused, ev.UpdateRefused)
+    assert (refused.code, ANOTHER in refused.reason) == ("malformed", False)
+
+
+@pytest.mark.anyio
 async def test_a_request_is_a_duplicate_of_another() -> None:
     service = Answering()
     await service.job(OF)
+    await service.job(ANOTHER)
     assert await service.process([_duplicate(ANOTHER)]) == []
     (work,) = [each for each in await service.answers() if isinstance(each, ev.WorkUpdated)]
     assert (work.status, work.duplicate_of) == ("duplicate", ANOTHER)

@@ -28,7 +28,7 @@ from tests.support.county import County, until
 from tests.support.drafts import read_form, read_json
 from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import submission
-from tests.support.work_notes import InMemoryWorkNotes
+from tests.support.work_notes import InMemoryWorkNotes, no_job
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CATALOGUE = load_catalogue().content
@@ -211,7 +211,7 @@ def event(data: Any) -> Event[Any]:
 
 async def answered(**said: Any) -> ev.WorkUpdated | ev.UpdateRefused:
     """What becomes of an update of the department that has the job."""
-    use = Answers(FILES.states, lambda text: text, InMemoryWorkNotes(), SetClock())
+    use = Answers(FILES.states, lambda text: text, InMemoryWorkNotes(), no_job, SetClock())
     job = Job(record_id=RECORD, version=1, status="routed", department="parks")
     update = {"record_id": RECORD, "department": "parks", "status": "fixed", "occurred_at": NOW}
     change = await use.answered(job, event(ev.DepartmentUpdate.model_validate(update | said)))

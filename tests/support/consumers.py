@@ -8,7 +8,14 @@ from typing import Any, cast
 from aiokafka import ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from direct311.runtime.messaging.broker import Consumer, Process, Received, SignatureChecker
+from direct311.runtime.messaging.broker import (
+    Consumer,
+    Process,
+    Received,
+    SignatureChecker,
+    Tell,
+    untold,
+)
 from direct311.runtime.messaging.records import is_transient
 from direct311.runtime.messaging.signing import Principals
 from direct311.runtime.telemetry import Metrics, Tracing
@@ -53,6 +60,7 @@ class Reading:
         named_by: str | None = None,
         ahead: bool = False,
         signatures: SignatureChecker | None = None,
+        tell: Tell = untold,
     ) -> None:
         self.broker = NoBroker()
         self.handled: list[Received] = []
@@ -72,6 +80,7 @@ class Reading:
             gives_way=gives_way,
             ahead=ahead,
             signatures=signatures,
+            tell=tell,
         )
 
     async def _take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:

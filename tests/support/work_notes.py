@@ -1,7 +1,13 @@
 """Intake as routing sees it: where the departments' notes are sealed."""
 
+from direct311.routing.job import Job
 from direct311.routing.work.domain import NoteRefusedError, OriginalNote
 from direct311.runtime.errors import TransientError
+
+
+async def no_job(_: str) -> Job | None:
+    """No other request exists."""
+    return None
 
 
 class InMemoryWorkNotes:

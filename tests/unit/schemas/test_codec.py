@@ -25,7 +25,7 @@ from direct311.schemas.published import example, headers
 CAUSE = "0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c"
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.label)
 @pytest.mark.parametrize("full", [True, False], ids=["full", "minimal"])
 def test_every_event_survives_the_wire(kind: EventType, full: bool) -> None:
     data = example(kind, full=full)

@@ -10,6 +10,7 @@ import pytest
 
 from direct311.schemas import ALL, EventType
 from direct311.schemas import published as p
+from direct311.schemas.asyncapi import asyncapi
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,7 +19,7 @@ def test_what_is_committed_is_what_the_models_say() -> None:
     assert list(p.problems(ROOT / "docs" / "events.md")) == []
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.label)
 def test_examples_fit_the_published_schema(kind: EventType) -> None:
     stem = f"{kind.name}.v{kind.version}"
     schema = json.loads((p.FOLDER / "schemas" / f"{stem}.json").read_text())
@@ -54,9 +55,52 @@ def test_a_change_that_breaks_a_reader_is_named() -> None:
 
 
 def test_asyncapi_names_every_event_with_a_schema_that_is_there() -> None:
-    document = p.asyncapi()
+    document = asyncapi()
     assert document["asyncapi"] == "3.0.0"
     for kind in ALL:
-        message = document["components"]["messages"][kind.name]
+        message = document["components"]["messages"][kind.label]
         target = message["payload"]["schema"]["$ref"].removeprefix("./")
         assert (p.FOLDER / target).exists()
+
+
+def test_asyncapi_tells_a_department_its_topics_server_headers_and_key() -> None:
+    document = asyncapi()
+    channels, operations = document["channels"], document["operations"]
+    for name in ("routed", "updates", "replies"):
+        channel = channels[f"{name}_department"]
+        assert channel["address"] == f"{name}.{{department}}"
+        assert "department" in channel["parameters"]
+    assert set(channels["routed_department"]["messages"]) == {
+        "request.routed",
+        "request.recalled",
+        "request.overdue",
+    }
+    assert "department.update.v2" in channels["updates_department"]["messages"]
+    received = {name for name in operations if name.startswith("department.receives.")}
+    assert len(received) == 3 + 4
+    (server,) = document["servers"].values()
+    assert server["protocol"] == "kafka-secure"
+    headers = document["components"]["messageTraits"]["cloudevent"]["headers"]
+    update = json.loads((p.FOLDER / "examples" / "department.update.v2.full.json").read_text())
+    assert set(headers["required"]) <= set(update["headers"]) <= set(headers["properties"])
+    for message in document["components"]["messages"].values():
+        assert message["bindings"]["kafka"]["key"]["type"] == "string"
+
+
+def test_asyncapi_refers_only_to_what_it_has() -> None:
+    document = asyncapi()
+
+    def refer(value: object) -> None:
+        if isinstance(value, dict):
+            target = value.get("$ref")
+            if isinstance(target, str) and target.startswith("#/"):
+                found: Any = document
+                for step in target.removeprefix("#/").split("/"):
+                    found = found[step]
+            for each in value.values():
+                refer(each)
+        elif isinstance(value, list):
+            for each in value:
+                refer(each)
+
+    refer(document)

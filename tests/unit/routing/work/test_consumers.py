@@ -12,6 +12,7 @@ from direct311.routing.work.api import _may_see
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
+from direct311.routing.work.handlers.reported import Reported, refuse_unknown_step
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.broker import MisplacedError, Received
@@ -39,20 +40,39 @@ class RoutingUnderTest(ServiceUnderTest):
         files = load_rules()
         routing = Routing(files.rulebook, files.states, self.clock)
         self.notes = InMemoryWorkNotes()
-        answers = Answers(files.states, unmasked, self.notes, self.clock)
+        answers = Answers(files.states, unmasked, self.notes, self.find, self.clock)
+        reported = Reported(
+            files.steps,
+            files.states,
+            files.rulebook.departments,
+            unmasked,
+            self.notes,
+            self.find,
+            routing.handed_over,
+            self.clock,
+        )
         self.relays = [
             self.relay_of(self.jobs, self.publisher),
             self.relay_of(self.refusals, self.publisher),
         ]
-        handlers = {**routing.handlers(), **answers.handlers()}
+        handlers = {**routing.handlers(), **answers.handlers(), **reported.handlers()}
         self.processor = self.processor_of(self.jobs, Job, handlers, self.relays[0])
-        refusing = dict([on(ev.DepartmentUpdate, refuse_unknown)])
+        refusing = dict(
+            (
+                on(ev.DepartmentUpdate, refuse_unknown),
+                on(ev.DepartmentUpdateV2, refuse_unknown_step),
+            )
+        )
         self.refusing = self.processor_of(self.refusals, Refusal, refusing, self.relays[1])
         self.process = process(self.processor, self.refusing, self.jobs, self.refusals)
 
     async def job(self, record_id: str, **fields: object) -> None:
         state = Job(record_id=record_id, version=1, status="routed", department="parks")
         await self.jobs.put(state.model_copy(update=fields), NOW)
+
+    async def find(self, record_id: str) -> Job | None:
+        found = (await self.jobs.load([record_id])).get(record_id)
+        return found.state if found else None
 
     async def answers(self) -> list[Model]:
         self.clock.at += IN_HAND_GRACE

@@ -43,7 +43,7 @@ class Redacting(RoutingUnderTest):
     def __init__(self) -> None:
         super().__init__()
         answers = Answers(
-            load_rules().states, lambda text: redact(text).text, self.notes, self.clock
+            load_rules().states, lambda text: redact(text).text, self.notes, self.find, self.clock
         )
         self.processor._handlers |= answers.handlers()
 

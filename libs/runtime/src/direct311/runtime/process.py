@@ -52,6 +52,7 @@ from direct311.runtime.messaging.broker import (
     Pace,
     Process,
     Received,
+    Tell,
 )
 from direct311.runtime.messaging.records import Emitter, EventProcessor, Handler
 from direct311.runtime.messaging.relay import Relay
@@ -282,12 +283,14 @@ class Resources:
         gives_way: Callable[[], bool] = lambda: False,
         ahead: bool = False,
         signatures: SignatureChecks | None = None,
+        tell: Tell = kafka.untold,
     ) -> Consumer:
         """A member of a consumer group, checked by readiness. `named_by`: another group of this
         service, which writes the dead letters for what cannot be read. `foreign`: topics that
         others than our services write to. `gives_way`: whether the process has something more
-        urgent to do. `ahead`, `signatures`: see `Consumer`.
-        Every consumer also gives way to the gateway on the same machine."""
+        urgent to do. `ahead`, `signatures`: see `Consumer`. `tell`: what the sender of a message that
+        becomes a dead letter is told. Every consumer also gives way to the gateway on the same
+        machine."""
         consumer = Consumer(
             self.broker,
             service=self.service,
@@ -304,6 +307,7 @@ class Resources:
             gives_way=lambda: gives_way() or self.busy_file.fresh,
             ahead=ahead,
             signatures=signatures,
+            tell=tell,
         )
         self.consumers.append(consumer)
 

@@ -15,6 +15,8 @@ from direct311.schemas.topics import EventType, routed_topic
 DEPARTMENT = "department"
 """The producer name that stands for every department."""
 
+WRONG_TOPIC = "it does not travel on this topic, or it names a department other than the topic's"
+WRONG_SOURCE = "its source is none that may say it here"
 
 _ANY_DEPARTMENT = "/direct311/department"
 """The source in the published example of an update until 2026. It names no service and no
@@ -42,9 +44,9 @@ def misplaced(event: Event[Model], topic: str) -> str | None:
     department: str = getattr(event.data, "department", None) or ""
     belongs, allowed = _belonging(kind, department)
     if topic not in belongs:
-        return "it does not travel on this topic, or it names a department other than the topic's"
+        return WRONG_TOPIC
     if event.source not in allowed:
-        return "its source is none that may say it here"
+        return WRONG_SOURCE
     return None
 
 

@@ -30,7 +30,11 @@ SIGNATURE_CONTEXT = b"direct311-event-v1"
 
 class DecodeError(Exception):
     """A message is not one of our events. Says which attribute or field is wrong, never its
-    value."""
+    value. `field`: the name of that header or field."""
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +143,31 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
     :raises DecodeError: names the attribute or the field's path, never its value.
     """
     if headers.get("ce_specversion") != "1.0":
-        raise DecodeError("ce_specversion must be 1.0")
+        raise DecodeError("ce_specversion must be 1.0", "ce_specversion")
     missing = [n for n in ("ce_id", "ce_type", "ce_source", "ce_time") if not headers.get(n)]
     if missing:
-        raise DecodeError(f"missing header {missing[0]}")
-    if any(len(headers.get(name, "")) > LONGEST_ATTRIBUTE for name in _ATTRIBUTES):
-        raise DecodeError("an attribute is too long")
+        raise DecodeError(f"missing header {missing[0]}", missing[0])
+    long = [name for name in _ATTRIBUTES if len(headers.get(name, "")) > LONGEST_ATTRIBUTE]
+    if long:
+        raise DecodeError("an attribute is too long", long[0])
     kind = BY_CE_TYPE.get(headers["ce_type"])
     if kind is None:
-        raise DecodeError("ce_type is not an event of this system")
+        raise DecodeError("ce_type is not an event of this system", "ce_type")
     try:
         event_id = str(UUID(headers["ce_id"]))
     except ValueError:
-        raise DecodeError("ce_id must be a UUID") from None
+        raise DecodeError("ce_id must be a UUID", "ce_id") from None
     at = _instant(headers["ce_time"])
     try:
         data = _adapter(kind.model).validate_json(body)
     except ValidationError as error:
-        raise DecodeError(f"{kind.name}: {_fields(error)}") from None
+        where, what = _wrong(error)
+        raise DecodeError(f"{kind.name}: {where}: {what}", where) from None
     name = "case_id" if isinstance(data, events.DisclosureEvent) else "record_id"
-    about: str = getattr(data, name, "")
+    about: str = getattr(data, name, None) or ""
     subject = headers.get("ce_subject") or about
     if about not in ("", subject):
-        raise DecodeError(f"{kind.name}: ce_subject differs from {name}")
+        raise DecodeError(f"{kind.name}: ce_subject differs from {name}", "ce_subject")
     signature = headers.get("ce_signature")
     return Event(
         id=event_id,
@@ -179,10 +185,10 @@ def _instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:
-            raise DecodeError("ce_time must have a zone")
+            raise DecodeError("ce_time must have a zone", "ce_time")
         return at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise DecodeError("ce_time must be RFC 3339") from None
+        raise DecodeError("ce_time must be RFC 3339", "ce_time") from None
 
 
 def _traceparent(text: str | None) -> str | None:
@@ -195,20 +201,21 @@ def _signature(text: str) -> bytes:
     try:
         value = bytes.fromhex(text)
     except ValueError:
-        raise DecodeError("ce_signature must be hex") from None
+        raise DecodeError("ce_signature must be hex", "ce_signature") from None
     if len(value) != 64:
-        raise DecodeError("ce_signature must be 64 bytes")
+        raise DecodeError("ce_signature must be 64 bytes", "ce_signature")
     return value
 
 
-def _fields(error: ValidationError) -> str:
+def _wrong(error: ValidationError) -> tuple[str, str]:
+    """The first wrong field's path, and what is wrong with it."""
     found: Sequence[Mapping[str, Any]] = error.errors(
         include_input=False, include_context=False, include_url=False
     )
     first = found[0]
     # The location may include a mapping key that the sender chose, so name only fields.
     steps = [str(step) if step in _names() else "*" for step in first["loc"][:3]]
-    return f"{'.'.join(steps) or 'body'}: {first['type']}"
+    return ".".join(steps) or "body", str(first["type"])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Every event of Direct311, version 1 of each.
+"""Every event of Direct311, in every version that is read.
 
 Rules: an event about a record carries `record_id` and `version`, the version of the producer's own
 document when the event was emitted. It carries whole state, never a difference, so that a consumer
@@ -370,6 +370,101 @@ class WorkUpdated(RecordEvent):
     status: WorkStatus
     note: Prose = ""
     work_reference: Line | None = None
+    duplicate_of: RecordId | None = None
+    occurred_at: Instant
+    accepted_at: Instant
+
+
+WorkStep = Literal[
+    "acknowledged",
+    "assigned",
+    "scheduled",
+    "in_progress",
+    "note",
+    "waiting",
+    "wrong_department",
+    "referred",
+    "handed_over",
+    "resolved",
+    "reopened",
+]
+WorkOutcome = Literal["fixed", "closed", "closed_unfounded", "duplicate"]
+NoteAudience = Literal["public", "internal"]
+
+
+class DepartmentUpdateV2(Model):
+    """One step of a department's work on its job. Routing's table of updates says when each step is
+    possible, and which fields it needs.
+
+    `note` is for the reporter and is redacted before use, or, with `note_for: internal`, only for
+    staff. `assigned_to` is a crew or a unit. `waiting_for`: who has to do something first.
+    `referred_to` is the department that gets the job. `outcome` says how the work ended;
+    `duplicate_of` is the request that this one repeats.
+    """
+
+    record_id: RecordId
+    department: DepartmentCode
+    step: WorkStep
+    occurred_at: Instant
+    note: Annotated[str, Field(max_length=4000)] = ""
+    note_for: NoteAudience = "public"
+    work_reference: Annotated[str, Field(max_length=100)] | None = None
+    assigned_to: Annotated[str, Field(max_length=100)] | None = None
+    scheduled_for: Instant | None = None
+    scheduled_until: Instant | None = None
+    waiting_for: Literal["reporter", "agency"] | None = None
+    referred_to: DepartmentCode | None = None
+    outcome: WorkOutcome | None = None
+    duplicate_of: RecordId | None = None
+
+
+class UpdateAcceptedV2(RecordEvent):
+    """The department's update was accepted. `update_id` is the update's event id; `status` is the
+    request's status after it. More steps may come; take an unknown one for a note."""
+
+    update_id: Word
+    department: DepartmentCode
+    step: Code
+    status: RequestStatus
+
+
+class UpdateRefusedV2(Model):
+    """The department's update was refused, or could not be read; `reason` says why.
+
+    `field` is the field or the header that is wrong. `allowed` are the steps that would be
+    accepted. If the message could not be read, `partition` and `offset` say where it is on
+    `updates.<department>`, and `record_id` is absent; `update_id` is absent if its header is not a
+    UUID. More codes may come; take an unknown one for a refusal.
+    """
+
+    record_id: RecordId | None = None
+    update_id: Word | None = None
+    department: DepartmentCode
+    code: Code
+    reason: Line
+    field: Word | None = None
+    allowed: Few[Code] = ()
+    partition: Annotated[int, Field(ge=0)] | None = None
+    offset: Annotated[int, Field(ge=0)] | None = None
+
+
+class WorkUpdatedV2(RecordEvent):
+    """A step of a department's work after validation; `note` is redacted by rules, and empty if it
+    is internal. `status` is the request's status after it. More steps may come; take an unknown
+    one for a note."""
+
+    update_id: Word
+    department: DepartmentCode
+    step: Code
+    status: RequestStatus
+    note: Prose = ""
+    note_for: NoteAudience = "public"
+    work_reference: Line | None = None
+    assigned_to: Line | None = None
+    scheduled_for: Instant | None = None
+    scheduled_until: Instant | None = None
+    waiting_for: Code | None = None
+    referred_to: DepartmentCode | None = None
     duplicate_of: RecordId | None = None
     occurred_at: Instant
     accepted_at: Instant

@@ -4,15 +4,15 @@ All of it is generated from the models and committed, so that a change shows in 
 refuses a change that would break an old reader or an old writer.
 """
 
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from direct311.schemas.asyncapi import asyncapi
 from direct311.schemas.belonging import source
 from direct311.schemas.codec import DecodeError, decode
-from direct311.schemas.model import Model
+from direct311.schemas.described import doc, summary
 from direct311.schemas.topics import ALL, EventType
 
 FOLDER = Path(__file__).parent / "published"
@@ -112,47 +112,6 @@ def files() -> dict[str, str]:
     return made
 
 
-def asyncapi() -> Schema:
-    """The AsyncAPI 3.0 document of all topics."""
-    channels: Schema = {}
-    operations: Schema = {}
-    messages: Schema = {}
-    for kind in ALL:
-        topic = kind.topic
-        name = topic.replace("{department}", "department").replace(".", "_")
-        channel = channels.setdefault(name, {"address": topic, "messages": {}})
-        if "{department}" in topic:
-            channel["parameters"] = {"department": {"description": "A department's code"}}
-        channel["messages"][kind.name] = {"$ref": f"#/components/messages/{kind.name}"}
-        messages[kind.name] = {
-            "name": kind.ce_type,
-            "contentType": "application/json",
-            "summary": summary(kind.model),
-            "payload": {
-                "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": {"$ref": f"./schemas/{kind.name}.v{kind.version}.json"},
-            },
-        }
-        for producer in kind.producers:
-            operations[f"{producer}.sends.{kind.name}"] = {
-                "action": "send",
-                "channel": {"$ref": f"#/channels/{name}"},
-                "messages": [{"$ref": f"#/channels/{name}/messages/{kind.name}"}],
-            }
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Direct311 events",
-            "version": "1.0.0",
-            "description": "CloudEvents 1.0, binary mode: attributes in headers, data in the body.",
-        },
-        "defaultContentType": "application/json",
-        "channels": channels,
-        "operations": operations,
-        "components": {"messages": messages},
-    }
-
-
 def catalogue() -> str:
     """The page `docs/events.md`."""
     lines = [
@@ -164,27 +123,16 @@ def catalogue() -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{kind.name}` | `{kind.topic}` | {', '.join(kind.producers)} | "
+        f"| `{kind.label}` | `{kind.topic}` | {', '.join(kind.producers)} | "
         f"{'yes' if kind.signed else ''} | {summary(kind.model)} |"
         for kind in ALL
     ]
     for kind in ALL:
-        lines += ["", f"## {kind.name}", "", _doc(kind.model), "", "| field | type |", "|---|---|"]
+        lines += ["", f"## {kind.label}", "", doc(kind.model), "", "| field | type |", "|---|---|"]
         lines += [
             f"| `{name}` | {_type(member)} |" for name, member in schema(kind)["properties"].items()
         ]
     return "\n".join(lines) + "\n"
-
-
-def summary(model: type[Model]) -> str:
-    """The first sentence of a model's docstring."""
-    return _doc(model).split(". ")[0].rstrip(".") + "."
-
-
-def _doc(model: type[Model]) -> str:
-    own = model.__dict__.get("__doc__")
-    text = inspect.cleandoc(own).replace("\n", " ") if own else model.__name__
-    return " ".join(text.split())
 
 
 def _type(part: Mapping[str, Any]) -> str:
@@ -259,7 +207,7 @@ def incompatibilities() -> Iterator[str]:
         if path.exists():
             old = json.loads(path.read_text())
             for problem in narrowed(old, schema(kind)):
-                yield f"{kind.name}: {problem}"
+                yield f"{kind.label}: {problem}"
 
 
 def narrowed(old: Schema, new: Schema) -> Iterator[str]:

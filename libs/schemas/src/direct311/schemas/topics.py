@@ -25,6 +25,11 @@ class EventType:
     copied: bool = False
 
     @property
+    def label(self) -> str:
+        """The name, with the version if it is not the first."""
+        return self.name if self.version == 1 else f"{self.name}.v{self.version}"
+
+    @property
     def ce_type(self) -> str:
         return f"{TYPE_PREFIX}{self.name}.v{self.version}"
 
@@ -38,10 +43,11 @@ def _event(
     model: type[Model],
     *producers: str,
     topic: str | None = None,
+    version: int = 1,
     signed: bool = False,
     copied: bool = False,
 ) -> EventType:
-    return EventType(name, model, topic or name, producers, signed=signed, copied=copied)
+    return EventType(name, model, topic or name, producers, version, signed, copied)
 
 
 HOLDERS = ("intake", "media", "geo", "routing", "retention", "audit")
@@ -63,6 +69,28 @@ ALL: tuple[EventType, ...] = (
     _event("update.accepted", events.UpdateAccepted, "routing", topic="replies.{department}"),
     _event("update.refused", events.UpdateRefused, "routing", topic="replies.{department}"),
     _event("work.updated", events.WorkUpdated, "routing"),
+    _event(
+        "department.update",
+        events.DepartmentUpdateV2,
+        "department",
+        topic="updates.{department}",
+        version=2,
+    ),
+    _event(
+        "update.accepted",
+        events.UpdateAcceptedV2,
+        "routing",
+        topic="replies.{department}",
+        version=2,
+    ),
+    _event(
+        "update.refused",
+        events.UpdateRefusedV2,
+        "routing",
+        topic="replies.{department}",
+        version=2,
+    ),
+    _event("work.updated", events.WorkUpdatedV2, "routing", version=2),
     _event("pii.accessed", events.PiiAccessed, *SERVICES, signed=True),
     _event("record.expired", events.RecordExpired, "retention"),
     _event("hold.placed", events.HoldPlaced, "retention", topic="disposition"),
@@ -102,7 +130,8 @@ ALL: tuple[EventType, ...] = (
     _event("audit.alarm", events.AuditAlarm, "audit"),
 )
 
-BY_NAME: Mapping[str, EventType] = MappingProxyType({kind.name: kind for kind in ALL})
+BY_NAME: Mapping[str, EventType] = MappingProxyType({kind.name: kind for kind in reversed(ALL)})
+"""The first version of each event."""
 BY_CE_TYPE: Mapping[str, EventType] = MappingProxyType({kind.ce_type: kind for kind in ALL})
 BY_MODEL: Mapping[type[Model], EventType] = MappingProxyType({kind.model: kind for kind in ALL})
 

@@ -384,7 +384,7 @@ class ServiceRequest(RecordState):
         """A copy with one more line of history, which is news."""
         return replaced(self, notes=(*self.notes, note), updated_at=note.at)
 
-    def worked(self, work: ev.WorkUpdated, note: Note) -> "ServiceRequest":
+    def worked(self, work: ev.WorkUpdated | ev.WorkUpdatedV2, note: Note) -> "ServiceRequest":
         """A copy in the status of the department's answer, with a line of history about it."""
         return replaced(
             self,

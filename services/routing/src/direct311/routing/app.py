@@ -27,7 +27,14 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     aggregates = resources.aggregate_store(resources.database["jobs"], Job, watched)
     assigning = assignment.wire(settings, resources, caller)
     rulebook, states = assigning.rulebook, assigning.states
-    working = work.wire(settings, resources, caller, aggregates, states, rulebook.public_telephones)
+    in_force = work.InForce(
+        rulebook.departments,
+        frozenset(rulebook.public_telephones),
+        states,
+        assigning.steps,
+        assigning.handed_over,
+    )
+    working = work.wire(settings, resources, caller, aggregates, in_force)
     processor = resources.processor(
         aggregates,
         lambda record_id: Job(record_id=record_id),
@@ -37,7 +44,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     resources.consumer((*request_events.TOPICS, "disposition"), process)
     # Updates wait while intake cannot seal their notes. Requests are assigned meanwhile.
     foreign = updates.topics(rulebook.departments)
-    resources.consumer(foreign, process, group=updates.GROUP, foreign=foreign)
+    resources.consumer(foreign, process, group=updates.GROUP, foreign=foreign, tell=working.tell)
     ending = lifecycle.wire(settings, resources, aggregates, processor)
     overdue = deadlines.wire(settings, resources, aggregates, processor, states)
     indexes = (*MongoJobs.INDEXES, *MongoLateJobs.INDEXES)

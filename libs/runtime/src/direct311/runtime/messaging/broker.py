@@ -218,6 +218,29 @@ Process = Callable[[Sequence[Received]], Awaitable[Sequence[tuple[Event[Model], 
 """Handles a batch; returns the events that failed for good. Raises transient errors."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that cannot be handled: where it is, its headers as text, and why. `unread`: it
+    could not be read, or does not belong on its topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    headers: Mapping[str, str]
+    error: Exception
+    unread: bool
+
+
+Tell = Callable[[DeadLetter], Awaitable[None]]
+"""Tells a message's sender that it became a dead letter. Called before the letter is written, and
+again if the process is killed in between, so it must be repeatable. Transient errors are
+retried."""
+
+
+async def untold(_: DeadLetter) -> None:
+    """Most senders are our own services, which need no answer."""
+
+
 class _LeavingError(Exception):
     """The process is stopping; the current batch is delivered again, here or elsewhere."""
 
@@ -295,6 +318,8 @@ class Consumer:
 
     `ahead`: the next batch is read while this one is handled. Batches are still handled and
     committed one after the other. `signatures` checks signatures instead of this process.
+
+    `tell`: what the sender of a message that becomes a dead letter is told, and how.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
@@ -328,8 +353,10 @@ class Consumer:
         gives_way: Callable[[], bool] = lambda: False,
         ahead: bool = False,
         signatures: SignatureChecker | None = None,
+        tell: Tell = untold,
     ) -> None:
         self._broker = broker
+        self._tell = tell
         self._service = service
         self._process = process
         self._principals = principals
@@ -547,10 +574,12 @@ class Consumer:
             self._failed_in_a_row.pop(topic, None)
         for record, refusal in batch.unread:
             if self._named_by is None:
+                await self._told(record, read_headers(record.headers), refusal, unread=True)
                 await self._letter(record, refusal, str(refusal))
             self._unread_in_a_row[record.topic] += 1
         for item in received:
             if (why := lost.get(id(item.event))) is not None and not self.stopped_because:
+                await self._told(item, item.headers, why, unread=False)
                 await self._letter(item, why, "")
                 if item.topic not in done | self._foreign:
                     self._failed_in_a_row[item.topic] += 1
@@ -630,6 +659,29 @@ class Consumer:
             self._principals.check(event, headers, body)
         received = Received(event, headers, body, record.topic, record.partition, record.offset)
         return received, claim
+
+    async def _told(
+        self,
+        at: "ConsumerRecord[Any, Any] | Received",
+        headers: Mapping[str, str],
+        why: Exception,
+        *,
+        unread: bool,
+    ) -> None:
+        """Tell the sender; retry until it is done. A mistake of ours here costs the answer, and
+        does not keep the other messages waiting."""
+        letter = DeadLetter(at.topic, at.partition, at.offset, headers, why, unread)
+        backoff = self.FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                await self._tell(letter)
+                return
+            except Exception as error:
+                if not self._is_transient(error):
+                    _log.error("consumer.sender_not_told", error=type(error).__name__)
+                    return
+                _log.warning("consumer.retry", error=type(error).__name__, records=1)
+                backoff = await self._back_off(backoff)
 
     async def _letter(
         self,

@@ -52,6 +52,7 @@ class Follow:
                 on(ev.RequestRecalled, self.recalled),
                 on(ev.RequestOverdue, self.overdue),
                 on(ev.WorkUpdated, self.worked),
+                on(ev.WorkUpdatedV2, self.reported),
                 on(ev.DispositionOrdered, self.ordered),
             )
         )
@@ -218,5 +219,32 @@ class Follow:
                 update_id=work.update_id,
             )
             return Change(state.noted(said))
+        after = telling(state, state.worked(work, note), event.id, now)
+        return Change(after, (updated(state, after, "status"),))
+
+    async def reported(
+        self, state: ServiceRequest, event: Event[ev.WorkUpdatedV2]
+    ) -> Change[ServiceRequest] | None:
+        """A step of the department's work. It is a line of the history if the public learns
+        something: another status, or a note. An internal note is only for staff."""
+        work = event.data
+        if state.version == 0:
+            return None
+        if work.status == state.status and not work.note:
+            # Marked as seen all the same.
+            return Change(state)
+        now = self._clock.now()
+        note = Note(
+            at=now,
+            occurred_at=work.occurred_at,
+            kind="status",
+            status=work.status,
+            text=cleaned(work.note, lines=True),
+            update_id=work.update_id,
+        )
+        if state.status == "withdrawn":
+            return Change(state.noted(note))
+        if work.status == state.status:
+            return Change(state.noticed(note))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))

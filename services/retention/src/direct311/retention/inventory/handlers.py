@@ -46,6 +46,7 @@ class Inventorying:
                 on(ev.RequestRouted, self.routed),
                 on(ev.RequestRecalled, self.recalled),
                 on(ev.WorkUpdated, self.worked),
+                on(ev.WorkUpdatedV2, self.worked),
                 on(ev.RecordDestroyed, self.destroyed),
             )
         )
@@ -106,7 +107,9 @@ class Inventorying:
             after = after.recalled()
         return await self._follow(state, after)
 
-    async def worked(self, state: InventoryRecord, event: Event[ev.WorkUpdated]) -> Changed:
+    async def worked(
+        self, state: InventoryRecord, event: Event[ev.WorkUpdated] | Event[ev.WorkUpdatedV2]
+    ) -> Changed:
         # Intake says whether it closes the request; here routing has mentioned the record.
         return await self._follow(state, state.known_to("routing"))
 

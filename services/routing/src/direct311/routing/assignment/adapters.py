@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from direct311.routing import states
+from direct311.routing import states, steps
 from direct311.routing.assignment.domain.rules import (
     Departments,
     Rulebook,
@@ -17,6 +17,7 @@ from direct311.routing.assignment.domain.rules import (
 from direct311.routing.deadlines import domain as calendar
 from direct311.routing.deadlines.domain import CalendarRules, WorkingCalendar
 from direct311.routing.states import States
+from direct311.routing.steps import Steps
 from direct311.runtime.datafile import load, packaged
 
 
@@ -26,11 +27,12 @@ class RuleFiles:
 
     rulebook: Rulebook
     states: States
+    steps: Steps
     sha256: dict[str, str]
 
 
 def load_rules(folder: Path | None = None) -> RuleFiles:
-    """The five files of routing, checked separately and against each other. A file in `folder`
+    """The six files of routing, checked separately and against each other. A file in `folder`
     replaces the packaged one with the same name. Raises `DataFileError`.
     """
 
@@ -47,8 +49,16 @@ def load_rules(folder: Path | None = None) -> RuleFiles:
     )
     days = load(CalendarRules, source("calendar.yaml"), calendar.problems)
     machine = load(States, source("states.yaml"), states.problems)
+    codes = {each.department for each in departments.content.departments}
+    reported = load(
+        Steps,
+        source("updates.yaml"),
+        lambda each: steps.problems(each, machine.content, codes),
+    )
     rulebook = Rulebook(
         rules.content, services.content, departments.content, WorkingCalendar(days.content)
     )
-    files = (departments, services, rules, days, machine)
-    return RuleFiles(rulebook, machine.content, {file.name: file.sha256 for file in files})
+    files = (departments, services, rules, days, machine, reported)
+    return RuleFiles(
+        rulebook, machine.content, reported.content, {file.name: file.sha256 for file in files}
+    )

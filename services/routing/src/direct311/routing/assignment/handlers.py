@@ -1,6 +1,7 @@
 """Join what is known about a request, decide which department gets it, and announce that."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from direct311.routing.assignment.domain.announcements import (
@@ -11,7 +12,7 @@ from direct311.routing.assignment.domain.announcements import (
     says_the_same,
 )
 from direct311.routing.assignment.domain.rules import Decision, Rulebook, decide
-from direct311.routing.job import Asked, Job, known
+from direct311.routing.job import Asked, Job, NotReadyError, Why, known
 from direct311.routing.states import Move, States, allowed
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.records import Handler, on
@@ -20,6 +21,13 @@ from direct311.runtime.text import on_the_web
 from direct311.schemas import Event, routed_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+
+_WHY: Mapping[Why, str] = MappingProxyType(
+    {
+        "wrong_department": "The department before said that it is not responsible.",
+        "referred": "The department before referred it.",
+    }
+)
 
 
 class Routing:
@@ -88,14 +96,34 @@ class Routing:
         events += (Outgoing(routed), Outgoing(routed, topic=routed_topic(routed.department)))
         return Change(job.assigned(routed), tuple(events))
 
+    def handed_over(self, job: Job, department: str, why: Why) -> Change[Job]:
+        """The job with another department, because the one that has it says so.
+
+        :raises NotReadyError: its place is being checked.
+        """
+        last = job.routed
+        if not is_ready(job) or job.asked is None or job.located is None or last is None:
+            raise NotReadyError
+        decision = decided(last).handed_to(department, why, _WHY[why])
+        routed = announcement(job, job.asked, job.located, decision, self._clock.now())
+        events = (
+            *_recall(job, "another department has the job", self._clock),
+            Outgoing(routed),
+            Outgoing(routed, topic=routed_topic(department)),
+        )
+        return Change(job.assigned(routed).handed_over(department), events)
+
     def _standing(self, job: Job, found: Decision) -> Decision:
-        """What the rules find, or their last decision if the job is closed or may not move.
+        """What the rules find, or the last decision if a department handed the job over, or if it
+        is closed or may not move.
 
         Rules change, and so do the facts about a request; finished work stays where it was.
         """
         last = job.routed
         if last is None:
             return found
+        if job.stays_with(last.department):
+            return decided(last)
         closed = self._states.state(job.status).final
         move = Move(current=job.status, proposed="routed", actor="routing")
         if closed or (found.department != last.department and not allowed(move, self._states)):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from direct311.routing.api import CallerOf
-from direct311.routing.job import Job
+from direct311.routing.job import Job, Work
 from direct311.routing.work.handlers.history import JobHistories, JobHistory
 from direct311.routing.work.ports import Jobs
 from direct311.runtime.access.roles import ROLES
@@ -21,7 +21,7 @@ COUNTERS = ROLES.job_counts
 
 
 class JobView(Model):
-    """A job as its department sees it."""
+    """A job as its department sees it. `work`: what the department last said about it."""
 
     record_id: str
     status: ev.RequestStatus
@@ -29,6 +29,7 @@ class JobView(Model):
     due_on: OnDate | None
     revision: int
     routed: ev.RequestRouted | None
+    work: Work | None = None
 
 
 class QueueView(Model):

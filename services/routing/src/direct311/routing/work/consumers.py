@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from direct311.routing.job import Job
-from direct311.routing.work.domain import Refusal, update_key
-from direct311.runtime.messaging.broker import MisplacedError, Process, Received
+from direct311.routing.work.domain import AnyUpdate, Refusal, update_key
+from direct311.routing.work.handlers.unread import NOT_HANDLED, AnswerUnread, Unread
+from direct311.runtime.messaging.broker import (
+    DeadLetter,
+    MisplacedError,
+    Process,
+    Received,
+    Tell,
+)
 from direct311.runtime.messaging.records import EventProcessor, Records
-from direct311.schemas import Event, misplaced, updates_topic
-from direct311.schemas import events as ev
+from direct311.schemas import DecodeError, Event, misplaced, updates_topic
+from direct311.schemas.belonging import WRONG_SOURCE
 from direct311.schemas.model import Model
 
 GROUP = "routing.updates"
@@ -44,7 +52,7 @@ def process(
         for item in batch:
             if why := misplaced(item.event, item.topic):
                 failed.append((item.event, MisplacedError(why)))
-            elif isinstance(item.event.data, ev.DepartmentUpdate):
+            elif isinstance(item.event.data, AnyUpdate):
                 updates.append(item.event)
             else:
                 events.append(item.event)
@@ -104,14 +112,54 @@ def process(
     return apply
 
 
+def telling(answer: AnswerUnread) -> Tell:
+    """Answers each dead letter of a department's topic on its replies."""
+
+    async def tell(letter: DeadLetter) -> None:
+        await answer(unread(letter))
+
+    return tell
+
+
+def unread(letter: DeadLetter) -> Unread:
+    """What a department is told about its message that became a dead letter: the letter's reason,
+    and nothing that the message says."""
+    error = letter.error
+    wrong = letter.unread or isinstance(error, MisplacedError)
+    return Unread(
+        department=letter.topic.removeprefix(updates_topic("")),
+        partition=letter.partition,
+        offset=letter.offset,
+        update_id=_uuid(letter.headers.get("ce_id", "")),
+        code="malformed" if wrong else "not_handled",
+        reason=str(error) if wrong else NOT_HANDLED,
+        field=_field(letter) if wrong else None,
+    )
+
+
+def _field(letter: DeadLetter) -> str | None:
+    if isinstance(letter.error, DecodeError):
+        return letter.error.field
+    if str(letter.error) == WRONG_SOURCE:
+        return "ce_source"
+    return "department" if ".department.update." in letter.headers["ce_type"] else "ce_type"
+
+
+def _uuid(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
 def _has_note(event: Event[Model]) -> bool:
-    return isinstance(event.data, ev.DepartmentUpdate) and bool(event.data.note)
+    return isinstance(event.data, AnyUpdate) and bool(event.data.note)
 
 
 def own(event: Event[Model]) -> str:
     """An update's key. Its department chooses its id, and another department may choose the same
     one."""
-    if not isinstance(event.data, ev.DepartmentUpdate):
+    if not isinstance(event.data, AnyUpdate):
         raise TypeError("not a department's update")
     return update_key(event.data.department, event.id)
 

@@ -1,6 +1,9 @@
-"""How a repeated update is recognized, and how many updates a job accepts."""
+"""How a repeated update is recognized, which times it may state, and how many updates a job
+accepts."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from direct311.routing.job import Job
 from direct311.runtime.messaging.state import RecordState
@@ -13,6 +16,67 @@ MOST_SAID = 2_000_000
 whole history in one document, of at most 16 MB."""
 UPDATE_WEIGHS = 500
 """What an update adds to a document besides its note, in bytes."""
+
+ANSWERS_KEPT = 50
+"""How many answers a job keeps, for departments that ask over HTTP and repeat an update."""
+CLOCKS_APART = timedelta(hours=1)
+"""How far a department's clock may be ahead. A time within this counts as now."""
+LONGEST_BEFORE = timedelta(days=366)
+"""How long before a report arrived its work may have been done."""
+LONGEST_AHEAD = timedelta(days=731)
+"""How far ahead work may be scheduled."""
+
+AnyUpdate = ev.DepartmentUpdate | ev.DepartmentUpdateV2
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an update is refused: a stable code, a sentence, the field that is wrong, and the steps
+    that would be accepted. Nothing of it repeats the update."""
+
+    code: str
+    reason: str
+    field: str | None = None
+    allowed: tuple[str, ...] = ()
+
+
+def assignment_problem(job: Job, update: AnyUpdate) -> Refused | None:
+    """Why this department has nothing to say about the job."""
+    if job.department is None:
+        return Refused("not_assigned", "No department has this request at present.")
+    if job.department != update.department:
+        return Refused("wrong_department", "Another department has this request.")
+    return None
+
+
+def time_problem(job: Job, update: AnyUpdate, now: datetime) -> Refused | None:
+    """What is wrong with the time at which it happened."""
+    received = job.asked.received_at if job.asked else now
+    if received - LONGEST_BEFORE <= update.occurred_at <= now + CLOCKS_APART:
+        return None
+    return Refused(
+        "malformed",
+        f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
+        "and not in the future.",
+        "occurred_at",
+    )
+
+
+def can_be_another(job: Job, record_id: str) -> bool:
+    """Whether this can be the id of another request: it has our format, and is not the job's
+    own."""
+    try:
+        return str(UUID(record_id)) == record_id != job.record_id
+    except ValueError:
+        return False
+
+
+NOT_ANOTHER = Refused(
+    "malformed", "duplicate_of must be the id of another request.", "duplicate_of"
+)
+NO_ROOM = Refused(
+    "malformed", "The request has all the notes that it takes: send it without one.", "note"
+)
 
 
 def update_key(department: str, update_id: str) -> str:
@@ -45,12 +109,12 @@ class Refusal(RecordState):
     exactly once."""
 
 
-def weight(update: ev.DepartmentUpdate) -> int:
+def weight(update: AnyUpdate) -> int:
     """What an update adds to the history of its request, in bytes."""
     return UPDATE_WEIGHS + len(update.note.encode())
 
 
-def has_room(job: Job, update: ev.DepartmentUpdate) -> bool:
+def has_room(job: Job, update: AnyUpdate) -> bool:
     """Whether a job's history has room for one more update. An update without a note is still
     accepted when notes no longer are, so that the work can always be closed."""
     most = MOST_SAID if update.note else 2 * MOST_SAID

@@ -1,10 +1,11 @@
 """What the departments' work needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from direct311.routing.job import Job
+from direct311.routing.job import Job, Why
 from direct311.routing.work.domain import OriginalNote
+from direct311.runtime.messaging.state import Change
 
 
 class Redactor(Protocol):
@@ -22,6 +23,14 @@ class WorkNotes(Protocol):
         :raises NoteRefusedError: it will never be sealed. :raises TransientError: try again later.
         """
         ...
+
+
+JobOf = Callable[[str], Awaitable[Job | None]]
+"""Another job, to which an update refers; `None` if routing does not know it."""
+
+HandOver = Callable[[Job, str, Why], Change[Job]]
+"""Gives a job to another department, because the one that has it says so. Raises `NotReadyError`
+if the job cannot move now."""
 
 
 class Jobs(Protocol):

@@ -1,6 +1,6 @@
 """Builds the handling of the departments' updates, and their queues."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,15 +12,19 @@ from direct311.routing.api import CallerOf
 from direct311.routing.job import Job
 from direct311.routing.settings import RoutingSettings
 from direct311.routing.states import States
+from direct311.routing.steps import Steps
 from direct311.routing.work.adapters.intake import IntakeWorkNotes
 from direct311.routing.work.adapters.mongo import MongoJobs, forget
 from direct311.routing.work.api import counts_router, router
-from direct311.routing.work.consumers import process
+from direct311.routing.work.consumers import process, telling
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.routing.work.handlers.history import JobHistories
+from direct311.routing.work.handlers.reported import Reported, refuse_unknown_step
+from direct311.routing.work.handlers.unread import AnswerUnread
+from direct311.routing.work.ports import HandOver
 from direct311.runtime.loops import Loop, Step
-from direct311.runtime.messaging.broker import Process
+from direct311.runtime.messaging.broker import Process, Tell
 from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import AggregateStore, Resources
@@ -33,10 +37,24 @@ REFUSALS_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """What is in force. `departments`: their codes. `public_telephones`: numbers that stay in a
+    note. `hand_over`: gives a job to another department."""
+
+    departments: Collection[str]
+    public_telephones: frozenset[str]
+    states: States
+    steps: Steps
+    hand_over: HandOver
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """`process`: applies batches through a processor of jobs."""
+    """`process`: applies batches through a processor of jobs. `tell`: answers a message that could
+    not be handled."""
 
     handlers: Mapping[type[Model], Handler[Any]]
+    tell: Tell
     process: Callable[[EventProcessor[Job]], Process]
     router: APIRouter
     counts_router: APIRouter
@@ -50,27 +68,45 @@ def wire(
     resources: Resources,
     caller_of: CallerOf,
     aggregates: AggregateStore[Job],
-    states: States,
-    public_telephones: Iterable[str],
+    in_force: InForce,
 ) -> Work:
-    """`public_telephones`: numbers that stay in a note."""
-    clock, public = resources.clock, frozenset(public_telephones)
+    clock, public = resources.clock, in_force.public_telephones
+
+    def redacted(text: str) -> str:
+        return redact(text, public).text
+
+    jobs = MongoJobs(aggregates.records)
     notes = IntakeWorkNotes(resources.peer("intake", settings.intake_url))
-    answers = Answers(states, lambda text: redact(text, public).text, notes, clock)
+    states = in_force.states
+    answers = Answers(states, redacted, notes, jobs.get, clock)
+    reported = Reported(
+        in_force.steps,
+        states,
+        in_force.departments,
+        redacted,
+        notes,
+        jobs.get,
+        in_force.hand_over,
+        clock,
+    )
     refusals = resources.aggregate_store(resources.database["refusals"], Refusal)
+    refusing = resources.processor(
+        refusals,
+        lambda update_id: Refusal(record_id=update_id),
+        dict(
+            (
+                on(ev.DepartmentUpdate, refuse_unknown),
+                on(ev.DepartmentUpdateV2, refuse_unknown_step),
+            )
+        ),
+    )
 
     def processing(processor: EventProcessor[Job]) -> Process:
-        refusing = resources.processor(
-            refusals,
-            lambda update_id: Refusal(record_id=update_id),
-            dict([on(ev.DepartmentUpdate, refuse_unknown)]),
-        )
         return process(processor, refusing, aggregates.records, refusals.records)
 
     async def forget_refusals() -> None:
         await forget(refusals.records, clock.now() - REFUSALS_KEPT)
 
-    jobs = MongoJobs(aggregates.records)
     disclosures, prepare_disclosures = resources.disclosures()
     door = Door(resources.ledger, resources.access_policy(), clock)
 
@@ -79,7 +115,8 @@ def wire(
         await prepare_disclosures()
 
     return Work(
-        answers.handlers(),
+        {**answers.handlers(), **reported.handlers()},
+        telling(AnswerUnread(refusing)),
         processing,
         router(jobs, JobHistories(jobs, disclosures, door), caller_of),
         counts_router(jobs, caller_of),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from direct311.routing.deadlines.domain import WorkingCalendar, working_days
-from direct311.schemas import Model, routed_topic
+from direct311.schemas import Model, replaced, routed_topic
 
 PlaceKind = Literal["unincorporated", "municipality", "unresolved", "outside"]
 
@@ -138,6 +138,10 @@ class Decision(Model):
     rules_version: str
     due_on: date
     reason: str
+
+    def handed_to(self, department: str, rule_id: str, reason: str) -> "Decision":
+        """A copy for another department. The due date stays: it was promised to the reporter."""
+        return replaced(self, department=department, rule_id=rule_id, reason=reason)
 
 
 class Rulebook:

@@ -1,23 +1,27 @@
-"""A department's update, accepted or refused."""
+"""A department's update of version 1, accepted or refused."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from direct311.redaction import redact_reference
-from direct311.routing.job import Job
+from direct311.routing.job import Job, Work
 from direct311.routing.states import Move, States, allowed
 from direct311.routing.work.domain import (
     HANDLED_UPDATES,
+    NO_ROOM,
+    NOT_ANOTHER,
     NoteRefusedError,
     OriginalNote,
     Refusal,
+    Refused,
+    assignment_problem,
+    can_be_another,
     has_room,
+    time_problem,
     update_key,
     weight,
 )
-from direct311.routing.work.ports import Redactor, WorkNotes
+from direct311.routing.work.ports import JobOf, Redactor, WorkNotes
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.records import Handler, on
 from direct311.runtime.messaging.state import Change, Outgoing
@@ -26,17 +30,15 @@ from direct311.schemas import Event, replies_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
-CLOCKS_APART = timedelta(hours=1)
-"""How far a department's clock may be ahead. A time within this counts as now."""
-LONGEST_BEFORE = timedelta(days=366)
-"""How long before a report arrived its work may have been done."""
-
 
 class Answers:
     """Handlers of what the departments say about their jobs."""
 
-    def __init__(self, states: States, redact: Redactor, notes: WorkNotes, clock: Clock) -> None:
+    def __init__(
+        self, states: States, redact: Redactor, notes: WorkNotes, job_of: JobOf, clock: Clock
+    ) -> None:
         self._states = states
+        self._job_of = job_of
         self._redact = redact
         self._notes = notes
         self._clock = clock
@@ -59,9 +61,9 @@ class Answers:
             return None
         handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
         after = job.answered(handled)
-        refusal = self._refusal(job, update)
+        refusal = await self._refusal(job, update)
         if refusal is not None:
-            return Change(after, (refused(update, event.id, *refusal),))
+            return Change(after, (refused(update, event.id, refusal.code, refusal.reason),))
         now = self._clock.now()
         accepted = ev.UpdateAccepted(
             record_id=job.record_id,
@@ -77,7 +79,7 @@ class Answers:
             department=update.department,
             status=update.status,
             note=self._redact(cleaned(update.note, lines=True)),
-            work_reference=_number(update.work_reference),
+            work_reference=work_number(update.work_reference),
             duplicate_of=update.duplicate_of,
             occurred_at=min(update.occurred_at, now),
             accepted_at=now,
@@ -88,46 +90,43 @@ class Answers:
                 await self._notes.seal(original)
             except NoteRefusedError as error:
                 return Change(after, (refused(update, event.id, error.code, error.reason),))
+        said = Work(
+            step=update.status,
+            at=work.occurred_at,
+            work_reference=work.work_reference,
+            duplicate_of=work.duplicate_of,
+        )
         return Change(
-            after.worked(update.status, weight(update)),
+            after.worked(update.status, weight(update), said, now),
             (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
         )
 
-    def _refusal(self, job: Job, update: ev.DepartmentUpdate) -> tuple[str, str] | None:
-        if job.department is None:
-            return "not_assigned", "No department has this request at present."
-        if job.department != update.department:
-            return "wrong_department", "Another department has this request."
-        now = self._clock.now()
-        received = job.asked.received_at if job.asked else now
-        if not received - LONGEST_BEFORE <= update.occurred_at <= now + CLOCKS_APART:
-            return (
-                "malformed",
-                f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
-                "and not in the future.",
-            )
-        if update.duplicate_of is not None and not _may_repeat(job, update.duplicate_of):
-            return "malformed", "duplicate_of must be the id of another request."
+    async def _refusal(self, job: Job, update: ev.DepartmentUpdate) -> Refused | None:
+        found = assignment_problem(job, update) or time_problem(job, update, self._clock.now())
+        if found is not None:
+            return found
+        repeated = update.duplicate_of
+        if repeated is not None and not await is_another(job, repeated, self._job_of):
+            return NOT_ANOTHER
         move = Move(current=job.status, proposed=update.status, actor="department")
         if not allowed(move, self._states):
             may = ", ".join(self._states.next(job.status, "department")) or "nothing"
-            return "transition", f"From {job.status} a department may go to: {may}."
-        if not has_room(job, update):
-            return "malformed", "The request has all the notes that it takes: send it without one."
-        return None
+            return Refused("transition", f"From {job.status} a department may go to: {may}.")
+        return None if has_room(job, update) else NO_ROOM
 
 
-def _may_repeat(job: Job, record_id: str) -> bool:
-    """Whether a job can be a duplicate of this id: it has our format, and is not the job's own."""
-    try:
-        return str(UUID(record_id)) == record_id != job.record_id
-    except ValueError:
+async def is_another(job: Job, record_id: str, job_of: JobOf) -> bool:
+    """Whether a job can be a duplicate of this one: routing knows it, it is another one, and it is
+    not itself a duplicate of the job."""
+    if not can_be_another(job, record_id):
         return False
+    other = await job_of(record_id)
+    return other is not None and (other.work is None or other.work.duplicate_of != job.record_id)
 
 
-def _number(work_reference: str | None) -> str | None:
-    """A department's work number, as others may see it."""
-    return redact_reference(cleaned(work_reference or ""), of_people=True).text or None
+def work_number(text: str | None) -> str | None:
+    """A department's work number or crew, as others may see it."""
+    return redact_reference(cleaned(text or ""), of_people=True).text or None
 
 
 async def refuse_unknown(

@@ -1,14 +1,14 @@
 """Which jobs are late, in the database."""
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from deploy.local.stack import Stack
 from direct311.routing.deadlines.adapters import MongoLateJobs, watched
-from direct311.routing.job import Job
-from direct311.routing.work.adapters.mongo import MongoJobs
+from direct311.routing.job import Delivery, Job
+from direct311.routing.work.adapters.mongo import MongoJobs, waiting
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage.database import MongoRecords
 from direct311.schemas.events import RequestStatus
@@ -73,3 +73,27 @@ async def test_open_jobs_whose_day_has_passed_are_late_until_that_was_told(
     assert await found.late(TODAY, 10) == ["long"]
     kept = await MongoJobs(records).get("long")
     assert kept == jobs[1]
+
+
+async def test_jobs_that_no_department_has_acknowledged_are_counted(servers: Stack) -> None:
+    async with database_of_its_own(servers) as database:
+        records = MongoRecords(database["jobs"], Job, waiting)
+        await records.prepare(MongoJobs.INDEXES)
+
+        def sent(record_id: str, at: datetime, *, known: bool = False) -> Job:
+            delivery = Delivery(
+                department="parks", sent_at=at, acknowledged_at=NOW if known else None
+            )
+            return job(record_id).model_copy(update={"deliveries": (delivery,)})
+
+        long_ago = NOW - timedelta(days=2)
+        jobs = [
+            sent("new", NOW),
+            sent("old", long_ago),
+            sent("older", long_ago),
+            sent("known", long_ago, known=True),
+            job("from before"),
+        ]
+        await records.commit([Write(0, each, (), NOW) for each in jobs])
+        found = await MongoJobs(records).unacknowledged(NOW - timedelta(days=1))
+        assert found == {("parks", False): 1, ("parks", True): 2}

@@ -3,7 +3,7 @@ state of the assignment, and with files of rules that would let them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,7 +57,7 @@ from tests.support.media import (
     upload,
 )
 from tests.support.reporters import CATALOGUE
-from tests.support.runtime import NOW
+from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import submission
 from tests.unit.retention.fakes import RetentionUnderTest as Retention
 from tests.unit.retention.fakes import created as requested
@@ -374,7 +374,7 @@ class Desk:
         install(app, Readiness(), Metrics())
         job, caller = OneJob(department), caller_of(self.authenticator)
         # Nobody reads a history here.
-        app.include_router(queues(job, cast(Any, None), caller))
+        app.include_router(queues(job, cast(Any, None), caller, SetClock(), timedelta(days=1)))
         app.include_router(counts_router(job, caller))
         self.client = TestClient(app, raise_server_exceptions=False)
 

@@ -1,6 +1,6 @@
 """The steps of version 2: each status that it leads to, each refusal, and what is said of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -8,7 +8,13 @@ import pytest
 
 from direct311.routing.assignment.adapters import load_rules
 from direct311.routing.job import Asked, Job
-from direct311.routing.work.domain import ANSWERS_KEPT, MOST_SAID, update_key
+from direct311.routing.work.domain import (
+    ANSWERS_KEPT,
+    MOST_SAID,
+    delivery_state,
+    unacknowledged_since,
+    update_key,
+)
 from direct311.runtime.messaging.broker import Received
 from direct311.schemas import Event, updates_topic
 from direct311.schemas import events as ev
@@ -413,3 +419,42 @@ async def test_nothing_of_the_work_is_left_with_the_next_department(status: str)
     assert (await routing.now()).work is None
     reply = await routing.told(step("resolved", "solid_waste", outcome=status))
     assert isinstance(reply, ev.UpdateAcceptedV2)
+
+
+# ---------------------------------------------------------------- deliveries
+
+
+async def test_a_delivery_is_sent_then_late_until_the_first_accepted_update() -> None:
+    routing = Reporting()
+    await routing.has()
+    day = timedelta(days=1)
+
+    async def state(at: datetime) -> list[str]:
+        return [delivery_state(each, at, day) for each in (await routing.now()).known_deliveries]
+
+    assert await state(NOW + day) == ["sent"]
+    assert await state(NOW + day + timedelta(seconds=1)) == ["late"]
+    assert unacknowledged_since(await routing.now()) == NOW
+    await routing.told(step("acknowledged", outcome="fixed"))
+    assert unacknowledged_since(await routing.now()) == NOW
+    await routing.told(step("acknowledged"))
+    assert await state(NOW + 9 * day) == ["acknowledged"]
+    assert unacknowledged_since(await routing.now()) is None
+    await routing.told(step("wrong_department"))
+    assert await state(NOW + 9 * day) == ["refused", "late"]
+    assert unacknowledged_since(await routing.now()) is not None
+
+
+async def test_a_job_from_before_is_acknowledged_if_its_department_worked() -> None:
+    routing = Reporting()
+    await routing.has("in_progress")
+    (delivery,) = (await routing.now()).known_deliveries
+    assert (delivery.department, delivery.acknowledged_at) == ("parks", NOW)
+
+
+async def test_a_job_recalled_before_it_was_acknowledged_is_recalled() -> None:
+    routing = Reporting()
+    await routing.has()
+    job = (await routing.now()).recalled()
+    assert [delivery_state(each, NOW, timedelta()) for each in job.deliveries] == ["recalled"]
+    assert unacknowledged_since(job) is None

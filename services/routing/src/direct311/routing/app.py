@@ -15,16 +15,22 @@ from direct311.routing.lifecycle import wiring as lifecycle
 from direct311.routing.settings import RoutingSettings
 from direct311.routing.work import consumers as updates
 from direct311.routing.work import wiring as work
-from direct311.routing.work.adapters.mongo import MongoJobs
+from direct311.routing.work.adapters.mongo import MongoJobs, waiting
 from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.messaging.records import hold_handlers
 from direct311.runtime.process import Resources, running
+from direct311.runtime.storage.database import Document
+
+
+def stored_besides(job: Job) -> Document:
+    """What is stored about a job besides its state, to find it."""
+    return {**watched(job), **waiting(job)}
 
 
 def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     caller = caller_of(resources.authenticator)
-    aggregates = resources.aggregate_store(resources.database["jobs"], Job, watched)
+    aggregates = resources.aggregate_store(resources.database["jobs"], Job, stored_besides)
     assigning = assignment.wire(settings, resources, caller)
     rulebook, states = assigning.rulebook, assigning.states
     in_force = work.InForce(

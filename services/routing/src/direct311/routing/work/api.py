@@ -1,18 +1,21 @@
 """The queue of each department, over HTTP."""
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from direct311.routing.api import CallerOf
 from direct311.routing.job import Job, Work
+from direct311.routing.work.domain import DeliveryState, delivery_state
 from direct311.routing.work.handlers.history import JobHistories, JobHistory
 from direct311.routing.work.ports import Jobs
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller, works_for
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.schemas import Model, OnDate, RecordId
+from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
 STAFF = ROLES.jobs
@@ -20,8 +23,19 @@ STAFF = ROLES.jobs
 COUNTERS = ROLES.job_counts
 
 
+class DeliveryView(Model):
+    """One department's possession of a job."""
+
+    department: str
+    state: DeliveryState
+    sent_at: Instant
+    acknowledged_at: Instant | None
+    refused_at: Instant | None
+
+
 class JobView(Model):
-    """A job as its department sees it. `work`: what the department last said about it."""
+    """A job as its department sees it. `work`: what the department last said about it.
+    `deliveries`: the departments that had it, oldest first."""
 
     record_id: str
     status: ev.RequestStatus
@@ -30,6 +44,7 @@ class JobView(Model):
     revision: int
     routed: ev.RequestRouted | None
     work: Work | None = None
+    deliveries: tuple[DeliveryView, ...] = ()
 
 
 class QueueView(Model):
@@ -53,8 +68,18 @@ class HistoryQuestion(Model, extra="forbid"):
     reference: RecordId
 
 
-def router(jobs: Jobs, histories: JobHistories, caller_of: CallerOf) -> APIRouter:
+def router(
+    jobs: Jobs,
+    histories: JobHistories,
+    caller_of: CallerOf,
+    clock: Clock,
+    acknowledge_within: timedelta,
+) -> APIRouter:
     """The queue of a department, one job, and its history for a disclosure case."""
+
+    def view(job: Job) -> JobView:
+        return _view(job, clock.now(), acknowledge_within)
+
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
     who = Depends(caller_of)
 
@@ -71,7 +96,7 @@ def router(jobs: Jobs, histories: JobHistories, caller_of: CallerOf) -> APIRoute
         chosen = status or ["routed", "in_progress", "on_hold", "referred"]
         found = await jobs.queue(department, chosen, after, limit)
         return QueueView(
-            jobs=tuple(_view(job) for job in found),
+            jobs=tuple(view(job) for job in found),
             next=found[-1].record_id if len(found) == limit else None,
         )
 
@@ -84,7 +109,7 @@ def router(jobs: Jobs, histories: JobHistories, caller_of: CallerOf) -> APIRoute
         _may_see(caller, found.department if found else None)
         if found is None:
             raise RefusedError("not_found", "There is no such job.")
-        return _view(found)
+        return view(found)
 
     @api.post("/jobs/{record_id}/history")
     async def history(
@@ -117,5 +142,10 @@ def _may_see(caller: Caller, department: str | None) -> None:
         require(caller, *STAFF)
 
 
-def _view(job: Job) -> JobView:
-    return JobView.model_validate(job.model_dump(include=set(JobView.model_fields)))
+def _view(job: Job, now: datetime, within: timedelta) -> JobView:
+    deliveries = [
+        {**each.model_dump(), "state": delivery_state(each, now, within)}
+        for each in job.known_deliveries
+    ]
+    shown = job.model_dump(include=set(JobView.model_fields) - {"deliveries"})
+    return JobView.model_validate({**shown, "deliveries": deliveries})

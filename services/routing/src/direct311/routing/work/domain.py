@@ -3,10 +3,12 @@ accepts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
-from direct311.routing.job import Job
+from direct311.routing.job import Delivery, Job
 from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import Instant
 from direct311.schemas import events as ev
 
 HANDLED_UPDATES = 200
@@ -25,6 +27,32 @@ LONGEST_BEFORE = timedelta(days=366)
 """How long before a report arrived its work may have been done."""
 LONGEST_AHEAD = timedelta(days=731)
 """How far ahead work may be scheduled."""
+
+DeliveryState = Literal["sent", "acknowledged", "late", "refused", "recalled"]
+"""Where a job is with a department: sent to it, acknowledged by it, not acknowledged in time,
+refused as the wrong department's, or recalled before it was acknowledged."""
+
+
+def delivery_state(delivery: Delivery, now: datetime, within: timedelta) -> DeliveryState:
+    """The state of one delivery. `within`: how long a department may take to acknowledge it."""
+    if delivery.refused_at is not None:
+        return "refused"
+    if delivery.acknowledged_at is not None:
+        return "acknowledged"
+    if delivery.ended:
+        return "recalled"
+    return "late" if now - delivery.sent_at > within else "sent"
+
+
+def unacknowledged_since(job: Job) -> Instant | None:
+    """Since when an open job waits for its department's first update."""
+    known = job.known_deliveries
+    if not known or job.department is None or job.status != "routed" or job.lifecycle != "active":
+        return None
+    last = known[-1]
+    waits = last.department == job.department and last.acknowledged_at is None and not last.ended
+    return last.sent_at if waits else None
+
 
 AnyUpdate = ev.DepartmentUpdate | ev.DepartmentUpdateV2
 

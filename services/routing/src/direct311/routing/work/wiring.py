@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
+from prometheus_client import Gauge
 
 from direct311.redaction import redact
 from direct311.routing.api import CallerOf
@@ -34,6 +35,9 @@ from direct311.schemas.model import Model
 
 REFUSALS_KEPT = timedelta(days=30)
 """How long refusals are remembered: twice as long as topics keep an update."""
+
+DELIVERIES_COUNTED = timedelta(seconds=30)
+"""How often the jobs that no department has acknowledged are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,19 @@ def wire(
     disclosures, prepare_disclosures = resources.disclosures()
     door = Door(resources.ledger, resources.access_policy(), clock)
 
+    gauge = Gauge(
+        "direct311_unacknowledged_jobs",
+        "Jobs that a department has not acknowledged yet: sent, or late",
+        ("department", "state"),
+        registry=resources.metrics.registry,
+    )
+
+    async def count_deliveries() -> None:
+        found = await jobs.unacknowledged(clock.now() - settings.acknowledge_within)
+        for department in in_force.departments:
+            for state, late in (("sent", False), ("late", True)):
+                gauge.labels(department, state).set(found.get((department, late), 0))
+
     async def prepare() -> None:
         await refusals.records.prepare()
         await prepare_disclosures()
@@ -118,9 +135,19 @@ def wire(
         {**answers.handlers(), **reported.handlers()},
         telling(AnswerUnread(refusing)),
         processing,
-        router(jobs, JobHistories(jobs, disclosures, door), caller_of),
+        router(
+            jobs,
+            JobHistories(jobs, disclosures, door),
+            caller_of,
+            clock,
+            settings.acknowledge_within,
+        ),
         counts_router(jobs, caller_of),
         prepare,
         refusals.relay,
-        [Loop("forget", timedelta(hours=1), forget_refusals, resources.lease("forget"), clock)],
+        [
+            Loop("forget", timedelta(hours=1), forget_refusals, resources.lease("forget"), clock),
+            # Every copy of the service shows the figure.
+            Loop("deliveries", DELIVERIES_COUNTED, count_deliveries, None, clock),
+        ],
     )

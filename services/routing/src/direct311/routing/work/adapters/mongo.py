@@ -4,14 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from direct311.routing.job import Job
-from direct311.routing.work.domain import Refusal
-from direct311.runtime.storage.database import Index, MongoRecords
+from direct311.routing.work.domain import Refusal, unacknowledged_since
+from direct311.runtime.storage.database import Document, Index, MongoRecords
+from direct311.schemas import isoformat
+
+
+def waiting(job: Job) -> Document:
+    """What is stored about a job besides its state: since when its department has not acknowledged
+    it."""
+    since = unacknowledged_since(job)
+    return {} if since is None else {"unacknowledged_since": isoformat(since)}
 
 
 class MongoJobs:
     """`Jobs` over the collection of the runtime's records."""
 
-    INDEXES = (Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),)
+    INDEXES = (
+        Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),
+        Index([("unacknowledged_since", 1)], name="unacknowledged", sparse=True),
+    )
 
     def __init__(self, records: MongoRecords[Job]) -> None:
         self._records = records
@@ -55,6 +66,27 @@ class MongoJobs:
                 name = "triage"
             counts[name] = counts.get(name, 0) + group["n"]
         return counts
+
+    async def unacknowledged(self, before: datetime) -> dict[tuple[str, bool], int]:
+        """How many jobs each department has not acknowledged: department and whether they were sent
+        before this time."""
+        groups = self._records.collection.aggregate(
+            [
+                {"$match": {"unacknowledged_since": {"$gt": ""}}},
+                {
+                    "$group": {
+                        "_id": {
+                            "department": "$department",
+                            "late": {"$lt": ["$unacknowledged_since", isoformat(before)]},
+                        },
+                        "n": {"$sum": 1},
+                    }
+                },
+            ]
+        )
+        return {
+            (group["_id"]["department"], group["_id"]["late"]): group["n"] async for group in groups
+        }
 
 
 async def forget(refusals: MongoRecords[Refusal], before: datetime) -> None:

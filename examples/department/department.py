@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -32,6 +32,8 @@ from direct311.schemas import (
     routed_topic,
     updates_topic,
 )
+
+ACCEPTED = (events.UpdateAccepted, events.UpdateAcceptedV2)
 
 
 def connection() -> dict[str, Any]:
@@ -92,7 +94,7 @@ async def watch(department: str, topic: str | None, limit: int | None, record: s
                 return
 
 
-async def answer(update: events.DepartmentUpdate) -> int:
+async def answer(update: events.DepartmentUpdate | events.DepartmentUpdateV2) -> int:
     """Send an update and wait for routing's reply: 0 accepted, 1 refused or no reply."""
     event = Event(
         str(uuid4()),
@@ -119,7 +121,7 @@ async def answer(update: events.DepartmentUpdate) -> int:
                 if misplaced(answered, replies) or getattr(data, "update_id", None) != event.id:
                     continue
                 print(data.model_dump_json(exclude_none=True))
-                return 0 if isinstance(data, events.UpdateAccepted) else 1
+                return 0 if isinstance(data, ACCEPTED) else 1
     print("routing did not reply within 30 s", file=sys.stderr)
     return 1
 
@@ -147,7 +149,40 @@ def parser() -> argparse.ArgumentParser:
     )
     answering.add_argument("--note", default="", help="a note that the reporter may read")
     answering.add_argument("--reference", help="the work order")
+    reporting = commands.add_parser("report", help="report a step of the work (version 2)")
+    reporting.add_argument("record_id")
+    reporting.add_argument("step", choices=get_args(events.WorkStep))
+    reporting.add_argument("--note", default="")
+    reporting.add_argument("--internal", action="store_true", help="the note is only for staff")
+    reporting.add_argument("--reference", help="the work order")
+    reporting.add_argument("--assigned-to", help="a crew or a unit")
+    reporting.add_argument("--scheduled-for", help="a time with its zone, ISO 8601")
+    reporting.add_argument("--waiting-for", choices=["reporter", "agency"])
+    reporting.add_argument("--referred-to", help="the department that gets the job")
+    reporting.add_argument("--outcome", choices=get_args(events.WorkOutcome))
+    reporting.add_argument("--duplicate-of", help="the request that this one repeats")
     return found
+
+
+def reported(department: str, arguments: argparse.Namespace) -> events.DepartmentUpdateV2:
+    """The step of the command line. Raises pydantic's `ValidationError`."""
+    return events.DepartmentUpdateV2.model_validate(
+        {
+            "record_id": arguments.record_id,
+            "department": department,
+            "step": arguments.step,
+            "occurred_at": datetime.now(UTC),
+            "note": arguments.note,
+            "note_for": "internal" if arguments.internal else "public",
+            "work_reference": arguments.reference,
+            "assigned_to": arguments.assigned_to,
+            "scheduled_for": arguments.scheduled_for,
+            "waiting_for": arguments.waiting_for,
+            "referred_to": arguments.referred_to,
+            "outcome": arguments.outcome,
+            "duplicate_of": arguments.duplicate_of,
+        }
+    )
 
 
 def main() -> int:
@@ -157,6 +192,8 @@ def main() -> int:
         if arguments.command == "watch":
             asyncio.run(watch(department, arguments.topic, arguments.limit, arguments.record))
             return 0
+        if arguments.command == "report":
+            return asyncio.run(answer(reported(department, arguments)))
         update = events.DepartmentUpdate(
             record_id=arguments.record_id,
             department=department,

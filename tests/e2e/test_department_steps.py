@@ -64,7 +64,10 @@ async def test_each_step_is_answered_and_the_reporter_sees_where_the_work_is(
         assert reply["type"] == "update.accepted.v2", reply
         assert (reply["step"], reply["status"]) == (name, status)
 
-    await accepted("acknowledged", "routed", work_reference="WO-1801")
+    said = await county.department(
+        FIRST, "report", record_id, "acknowledged", "--reference", "WO-1801"
+    )
+    assert (said.code, said.lines[0]["step"]) == (0, "acknowledged"), said.errors
     await accepted("assigned", "routed", assigned_to="Unit 4")
     await accepted("scheduled", "routed", scheduled_for=later)
     await accepted("in_progress", "in_progress", note=f"On the way, {SECRET}.")
@@ -73,6 +76,7 @@ async def test_each_step_is_answered_and_the_reporter_sees_where_the_work_is(
     await accepted("handed_over", "referred")
     job = await county.ask("GET", "routing", f"/v1/jobs/{record_id}", "agent", "olga")
     assert job.json()["work"]["work_reference"] == "WO-1801"
+    assert [each["state"] for each in job.json()["deliveries"]] == ["acknowledged"]
 
     async def status(wanted: str) -> None:
         async def look() -> bool:
@@ -98,6 +102,9 @@ async def test_each_step_is_answered_and_the_reporter_sees_where_the_work_is(
     assert (await replied(county, gone))["code"] == "wrong_department"
     assert await county.received(SECOND, record_id)
     await accepted("wrong_department", "routed", SECOND)
+    job = await county.ask("GET", "routing", f"/v1/jobs/{record_id}", "agent", "olga")
+    states = [(each["department"], each["state"]) for each in job.json()["deliveries"]]
+    assert states == [(FIRST, "acknowledged"), (SECOND, "refused"), ("triage_311", "sent")]
     await accepted("resolved", "duplicate", "triage_311", outcome="duplicate", duplicate_of=other)
     await status("duplicate")
 

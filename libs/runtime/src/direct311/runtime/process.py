@@ -288,8 +288,8 @@ class Resources:
         """A member of a consumer group, checked by readiness. `named_by`: another group of this
         service, which writes the dead letters for what cannot be read. `foreign`: topics that
         others than our services write to. `gives_way`: whether the process has something more
-        urgent to do. `ahead`, `signatures`: see `Consumer`. `tell`: what the sender of a message that
-        becomes a dead letter is told. Every consumer also gives way to the gateway on the same
+        urgent to do. `ahead`, `signatures`: see `Consumer`. `tell`: what the sender of a message
+        that becomes a dead letter is told. Every consumer also gives way to the gateway on the same
         machine."""
         consumer = Consumer(
             self.broker,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from direct311.retention.approvals import domain
 from direct311.retention.approvals.domain import Waiting
+from direct311.retention.approvals.handlers import waiting
 from direct311.retention.approvals.ports import OpenCases
 from direct311.retention.cases.domain import CaseFile, KindRules
 from direct311.retention.cases.work import CaseWork
@@ -69,17 +69,17 @@ class WaitingApprovals:
         complete = len(cases) < MOST_CASES
         if roles := [each for each in HOLD_RELEASERS if each in caller.roles]:
             held = await self._holds.releasable(MOST_HOLDS)
-            found += domain.holds(held, caller.sub, roles)
+            found += waiting.holds(held, caller.sub, roles)
             complete = complete and len(held) < MOST_HOLDS
         found.sort(key=lambda each: (each.since, each.case_id or "", each.number or ""))
         return Approvals([(each, now - each.since) for each in found[:limit]], len(found), complete)
 
     def _of(self, caller: Caller, case: CaseFile) -> Iterator[Waiting]:
         rules, now = self._work.rules_of(case), self._work.clock.now()
-        yield from domain.grants(case, rules, self._door, caller.sub, caller.roles, now)
-        yield from domain.denials(case, rules, caller.sub, caller.roles)
-        yield from domain.packages(case, rules, caller.sub, caller.roles)
-        yield from domain.leaks(case, rules, caller.sub, caller.roles)
+        yield from waiting.grants(case, rules, self._door, caller.sub, caller.roles, now)
+        yield from waiting.denials(case, rules, caller.sub, caller.roles)
+        yield from waiting.packages(case, rules, caller.sub, caller.roles)
+        yield from waiting.leaks(case, rules, caller.sub, caller.roles)
         yield from self._release(caller, case, rules)
 
     def _release(self, caller: Caller, case: CaseFile, rules: KindRules) -> Iterator[Waiting]:

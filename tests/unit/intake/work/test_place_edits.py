@@ -208,5 +208,5 @@ async def test_an_address_is_taken_without_what_is_no_part_of_it() -> None:
     intake = WorkingIntake()
     await stored(intake)
     intake.edit(place={"address": "111 NW 1 ST, call 305-555-0142"})
-    assert "555" not in intake.state().model_dump_json(exclude={"sealed"})
+    assert "305-555-0142" not in intake.state().model_dump_json(exclude={"sealed"})
     assert (intake.said()[0].place.address or "").startswith("111 NW 1 ST")

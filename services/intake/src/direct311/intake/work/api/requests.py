@@ -38,10 +38,10 @@ Statuses = Annotated[list[ev.RequestStatus] | None, Query(max_length=20)]
 
 ServiceCode = Annotated[str, Field(pattern=r"^[A-Z0-9_-]{1,40}$")]
 IfMatch = Annotated[
-    str,
+    str | None,
     Header(
         pattern=r'^"[0-9]{1,6}"$',
-        description="The ETag of the request as it was read.",
+        description="The ETag of the request as it was read; without it nothing is changed (422).",
         examples=['"0"'],
     ),
 ]
@@ -90,7 +90,7 @@ class WorkEdit(Model, extra="forbid"):
     attributes: Annotated[tuple[Answer, ...], Field(max_length=100)] | None = None
     place: GivenPlace | None = None
 
-    def edit(self, expected: int) -> Edit:
+    def edit(self, expected: int | None) -> Edit:
         answers = None
         if self.attributes is not None:
             answers = {each.code: each.values for each in self.attributes}
@@ -172,16 +172,17 @@ def work_router(read: ReadWork, edit: EditRequest, caller_of: CallerOf) -> APIRo
         caller: Annotated[Caller, who],
         record_id: RecordId,
         body: WorkEdit,
-        if_match: IfMatch,
         response: Response,
+        if_match: IfMatch = None,
     ) -> WorkRequest | Response:
         """Correct a request's type, answers to the type's questions, or its place, with a reason.
         The new type's rules apply at once. At a new place the request has no department and is on
         no public list until the place was located and compared with the protection registry. The
         same call again changes nothing."""
         require(caller, *ROLES.work)
+        expected = int(if_match.strip('"')) if if_match is not None else None
         try:
-            found = await edit(caller, record_id, body.edit(int(if_match.strip('"'))))
+            found = await edit(caller, record_id, body.edit(expected))
         except StaleEditError as error:
             return _stale(error)
         response.headers["ETag"] = etag(found)

@@ -31,9 +31,10 @@ class StaleEditError(RefusedError):
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What is to be changed, and why; `None` leaves a part as it is. `expected`: how many edits the
-    request had when the caller read it. `answers`: keys of the lists, by question."""
+    request had when the caller read it; `None` if they did not say. `answers`: keys of the lists,
+    by question."""
 
-    expected: int
+    expected: int | None
     reason: str
     service_code: str | None = None
     answers: Mapping[str, tuple[str, ...]] | None = None
@@ -54,12 +55,20 @@ class Edit:
 
 def repeats(request: ServiceRequest, edit: Edit, content: str) -> bool:
     """Whether the request's next edit after those that the caller had read is this very one."""
+    if edit.expected is None:
+        return False
     later = request.edits[edit.expected : edit.expected + 1]
     return bool(later) and hmac.compare_digest(later[0].content, content)
 
 
 def check_current(request: ServiceRequest, edit: Edit) -> None:
-    """:raises StaleEditError: the request was edited since the caller read it."""
+    """:raises StaleEditError: the request was edited since the caller read it.
+    :raises RefusedError: the caller did not say what they read.
+    """
+    if edit.expected is None:
+        raise RefusedError(
+            "malformed", "Send the ETag of the request as If-Match.", field="if_match"
+        )
     if len(request.edits) != edit.expected:
         raise StaleEditError(request)
 

@@ -5,6 +5,8 @@ import json
 import math
 import sqlite3
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +21,8 @@ from shapely.geometry import shape
 from direct311.geo.boundaries.adapters.files import read_file
 from direct311.geo.boundaries.adapters.reference_systems import reference_system
 from direct311.geo.boundaries.adapters.shapes import read_boundary_set
-from direct311.geo.boundaries.domain import BoundaryError, SourceFile
+from direct311.geo.boundaries.adapters.well_known_binary import is_of_polygons
+from direct311.geo.boundaries.domain import MOST_FEATURES, BoundaryError, SourceFile
 from tests.unit.geo.boundaries.test_boundaries import Ring, collection, square
 from tests.unit.geo.conftest import Rows
 
@@ -285,6 +288,117 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
         archive.writestr("a.dbf", b"")
     with pytest.raises(BoundaryError, match="far larger than the zip file"):
         read(packed.getvalue())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_packing_that_is_unpacked_all_at_once_is_refused(method: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        archive.writestr("a.shp", b"\0" * 200)
+    with pytest.raises(BoundaryError, match="packed in a way that is not read"):
+        read(packed.getvalue())
+
+
+def test_a_shapefile_of_more_areas_than_a_set_may_have_is_not_read_to_its_end() -> None:
+    parts = {suffix: io.BytesIO() for suffix in ("shp", "dbf")}
+    with shapefile.Writer(**parts, shapeType=shapefile.POLYGON) as writer:
+        writer.field("GEOID", "C", size=10)
+        for number in range(MOST_FEATURES + 1):
+            writer.poly([[[0, 0], [0, 1], [1, 1], [0, 0]]])
+            writer.record(str(number))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for suffix, part in parts.items():
+            archive.writestr(f"a.{suffix}", part.getvalue())
+    with pytest.raises(BoundaryError, match=f"has more than {MOST_FEATURES} features"):
+        read_file(packed.getvalue(), projection="EPSG:4326", table=None)
+
+
+@pytest.mark.parametrize("kind", [6, 7])
+def test_a_deep_nest_of_geometries_is_refused_before_it_ends_the_process(kind: int) -> None:
+    # In a process of its own: GEOS would end it.
+    nest = (b"\x01" + struct.pack("<II", kind, 1)) * 300_000
+    blob = b"GP\x00\x01" + struct.pack("<i", 3857) + nest
+    rows = f"VALUES (x'{blob.hex()}');"
+    sql = f"CREATE TABLE towns (geom BLOB); INSERT INTO towns {rows}"
+    code = (
+        "import sys\n"
+        "from direct311.geo.boundaries.adapters.files import read_file\n"
+        "try:\n"
+        "    read_file(sys.stdin.buffer.read(), projection=None, table=None)\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], input=geopackage(sql=sql), capture_output=True, check=False
+    )
+    assert found.returncode == 0
+    assert b"must be a Polygon or a MultiPolygon" in found.stdout
+
+
+def test_every_form_of_a_polygon_in_well_known_binary_is_known() -> None:
+    box = shapely.box(0, 0, 1, 1)
+    both = shapely.MultiPolygon([box, shapely.box(3, 3, 5, 5)])
+    for area in (box, both, shapely.force_3d(box), shapely.force_3d(both)):
+        numbered = shapely.set_srid(area, 26917)
+        for order in (0, 1):
+            assert is_of_polygons(shapely.to_wkb(area, flavor="iso", byte_order=order))
+            assert is_of_polygons(shapely.to_wkb(numbered, byte_order=order, include_srid=True))
+    assert not is_of_polygons(shapely.to_wkb(shapely.Point(0, 0)))
+    assert not is_of_polygons(b"")
+
+
+LONG = (
+    "CREATE TABLE towns (geom BLOB, a TEXT, b TEXT AS (a || a || a || a), "
+    "c TEXT AS (b || b || b || b), NAME TEXT AS (c || c || c || c)); "
+    "INSERT INTO towns (geom, a) VALUES (x'4750', printf('%.20000c', 'a'));"
+)
+OWN_CATALOG = (
+    "CREATE TABLE towns (geom BLOB); ALTER TABLE gpkg_contents RENAME TO other; "
+    "CREATE VIEW gpkg_contents AS SELECT * FROM other;"
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (LONG, "far larger than the file|is not a GeoPackage"),
+        (OWN_CATALOG, "is not a GeoPackage that can be read"),
+    ],
+)
+def test_a_database_that_computes_what_it_says_is_refused(sql: str, said: str) -> None:
+    with pytest.raises(BoundaryError, match=said):
+        read(geopackage(sql=sql))
+
+
+MOON = (
+    'GEOGCS["Moon",DATUM["D_Moon_2000",SPHEROID["Moon_2000_IAU_IAG",1737400.0,0.0]],'
+    'PRIMEM["Reference_Meridian",0.0],UNIT["Degree",0.0174532925199433]]'
+)
+SHIFTED = (
+    'GEOGCS["x",DATUM["y",SPHEROID["z",6378206.4,294.97],EXTENSION["PROJ4_GRIDS","/a/file"]],'
+    'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
+)
+PIPED = (
+    'PROJCRS["x",BASEGEOGCRS["y",DATUM["z",ELLIPSOID["WGS 84",6378137,298.257223563]]],'
+    'CONVERSION["c",METHOD["PROJ-based operation method: +proj=hgridshift +grids=/a/file"]],'
+    'CS[Cartesian,2],AXIS["e",east],AXIS["n",north],LENGTHUNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("prj", "said"),
+    [
+        (MOON, "projection: cannot be converted to WGS 84"),
+        (SHIFTED, "projection: refers to other files"),
+        (PIPED, "projection: refers to other files"),
+    ],
+)
+def test_a_projection_that_opens_files_or_is_not_of_the_earth_is_refused(
+    prj: str, said: str
+) -> None:
+    with pytest.raises(BoundaryError, match=said):
+        read(zipped(prj=prj))
 
 
 @given(st.binary(max_size=200), st.integers(0, 400))

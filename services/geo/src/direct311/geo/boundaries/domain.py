@@ -21,6 +21,9 @@ PACKAGED = "packaged"
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
+MOST_FEATURES = 5_000
+"""How many areas a set may have."""
+
 # A point in the water a few steps from a beach or a bridge belongs to the shore.
 SNAP_M = 250.0
 # Farther from a border than this makes no difference.

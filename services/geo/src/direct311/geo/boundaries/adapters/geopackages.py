@@ -6,6 +6,7 @@ may do nothing else.
 
 import sqlite3
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import shapely
@@ -14,11 +15,16 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from direct311.geo.boundaries.adapters.reference_systems import ReferenceSystem, named
-from direct311.geo.boundaries.domain import BoundaryError, SourceFile
+from direct311.geo.boundaries.adapters.well_known_binary import is_of_polygons
+from direct311.geo.boundaries.domain import MOST_FEATURES, BoundaryError, SourceFile
 
 SECONDS = 20.0
 _STEPS = 20_000
-_MOST = 5_001
+_SHORTEST_LIMIT = 100_000
+_LONGER = 3
+"""A layer is longer than its file only where columns have default values."""
+_MOST_LAYERS = 1_000
+_TABLES = ("gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys")
 _ENVELOPES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ})
 
@@ -32,10 +38,12 @@ def read_geopackage(body: bytes, projection: str | None, table: str | None) -> S
     try:
         database.deserialize(body)
         database.execute("PRAGMA trusted_schema=OFF")
+        # No value is longer than the file in which it is.
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(len(body), _SHORTEST_LIMIT))
         until = time.monotonic() + SECONDS
         database.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
         database.set_authorizer(_authorise)
-        return _read(database, projection, table)
+        return _read(database, projection, table, len(body))
     except (sqlite3.Error, MemoryError, UnicodeError):
         raise BoundaryError("is not a GeoPackage that can be read") from None
     finally:
@@ -46,13 +54,21 @@ def _authorise(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-def _read(database: sqlite3.Connection, projection: str | None, table: str | None) -> SourceFile:
+def _read(
+    database: sqlite3.Connection, projection: str | None, table: str | None, size: int
+) -> SourceFile:
+    if not all(_is_plain(database, each) for each in _TABLES):
+        raise BoundaryError("is not a GeoPackage that can be read")
     layers = {
         str(name): (str(column), srs)
-        for name, column, srs in database.execute(
-            "SELECT c.table_name, g.column_name, g.srs_id FROM gpkg_contents c "
-            "JOIN gpkg_geometry_columns g ON g.table_name = c.table_name "
-            "WHERE c.data_type = 'features'"
+        for name, column, srs in _no_longer(
+            size,
+            database.execute(
+                "SELECT c.table_name, g.column_name, g.srs_id FROM gpkg_contents c "
+                "JOIN gpkg_geometry_columns g ON g.table_name = c.table_name "
+                "WHERE c.data_type = 'features' LIMIT ?",
+                (_MOST_LAYERS,),
+            ),
         )
     }
     if table is None and len(layers) != 1:
@@ -63,18 +79,17 @@ def _read(database: sqlite3.Connection, projection: str | None, table: str | Non
     if name not in layers:
         raise BoundaryError("the GeoPackage has no such layer", field="table")
     column, srs = layers[name]
-    made = database.execute(
-        "SELECT type, sql FROM sqlite_master WHERE name = ?", (name,)
-    ).fetchone()
-    if made is None or made[0] != "table" or not str(made[1]).upper().startswith("CREATE TABLE"):
+    if not _is_plain(database, name):
         raise BoundaryError("the layer is no table of its own", field="table")
     system = named(projection or _definition(database, srs))
-    rows = database.execute(f"SELECT * FROM {_quoted(name)} LIMIT {_MOST}")  # noqa: S608
+    rows = database.execute(
+        f"SELECT * FROM {_quoted(name)} LIMIT {MOST_FEATURES + 1}"  # noqa: S608
+    )
     titles = [each[0] for each in rows.description]
     if column not in titles:
         raise BoundaryError("the layer has no geometry column", field="table")
     features: list[dict[str, Any]] = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(_no_longer(size, rows)):
         values = dict(zip(titles, row, strict=True))
         area = _area(values.pop(column), number, system)
         properties = {key: value for key, value in values.items() if isinstance(value, (str, int))}
@@ -83,6 +98,26 @@ def _read(database: sqlite3.Connection, projection: str | None, table: str | Non
         )
     return SourceFile(
         {"type": "FeatureCollection", "features": features}, "GeoPackage", system.name
+    )
+
+
+def _no_longer(size: int, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows. Columns can be generated from others, so that a short file becomes very long."""
+    read = 0
+    for row in rows:
+        read += sum(len(value) for value in row if isinstance(value, (str, bytes)))
+        if read > _LONGER * size:
+            raise BoundaryError("the layer is far larger than the file", field="table")
+        yield row
+
+
+def _is_plain(database: sqlite3.Connection, name: str) -> bool:
+    """Whether this is a table, and no view or virtual table."""
+    made = database.execute(
+        "SELECT type, sql FROM sqlite_master WHERE name = ?", (name,)
+    ).fetchone()
+    return (
+        made is not None and made[0] == "table" and str(made[1]).upper().startswith("CREATE TABLE")
     )
 
 
@@ -107,12 +142,13 @@ def _area(value: object, number: int, system: ReferenceSystem) -> BaseGeometry:
     envelope = _ENVELOPES.get((value[3] >> 1) & 0b111)
     if envelope is None:
         raise BoundaryError("has a geometry that cannot be read", number, "geometry")
+    binary = value[8 + envelope :]
+    if not is_of_polygons(binary):
+        raise BoundaryError("must be a Polygon or a MultiPolygon", number, "geometry")
     try:
-        area = shapely.from_wkb(value[8 + envelope :])
+        area = shapely.from_wkb(binary)
     except ShapelyError:
         raise BoundaryError("has a geometry that cannot be read", number, "geometry") from None
-    if area.geom_type not in ("Polygon", "MultiPolygon"):
-        raise BoundaryError("must be a Polygon or a MultiPolygon", number, "geometry")
     try:
         return system.to_degrees(area)
     except BoundaryError as error:

@@ -21,6 +21,8 @@ LONGEST = 10_000
 _EPSG = re.compile(r"EPSG:[0-9]{4,6}")
 # Not the other forms that the library knows: some of them name files.
 _WELL_KNOWN_TEXT = re.compile(r"[A-Z][A-Z0-9_]{3,20}\[")
+# Well-known text can name files of shifts too, which the library would then open on this machine.
+_FILES = re.compile(r"EXTENSION|PARAMETERFILE|BOUNDCRS|ABRIDGEDTRANSFORMATION|PROJ-BASED", re.I)
 _NAME_THEM = "name it as an EPSG code, such as EPSG:2236 (Florida East, US feet) or EPSG:3857"
 
 
@@ -64,6 +66,8 @@ def reference_system(definition: str) -> ReferenceSystem:
     """
     if not _EPSG.fullmatch(definition) and not _WELL_KNOWN_TEXT.match(definition):
         raise BoundaryError(f"is not known; {_NAME_THEM}", field="projection")
+    if _FILES.search(definition):
+        raise BoundaryError(f"refers to other files; {_NAME_THEM}", field="projection")
     network.set_network_enabled(active=False)  # type: ignore[attr-defined]
     try:
         crs = CRS.from_user_input(definition[:LONGEST])
@@ -71,7 +75,13 @@ def reference_system(definition: str) -> ReferenceSystem:
         raise BoundaryError(f"is not known; {_NAME_THEM}", field="projection") from None
     if not (crs.is_geographic or crs.is_projected):
         raise BoundaryError(f"is not one of a map; {_NAME_THEM}", field="projection")
-    return ReferenceSystem(crs)
+    try:
+        return ReferenceSystem(crs)
+    except ProjError:
+        # Such as one of the Moon.
+        raise BoundaryError(
+            f"cannot be converted to WGS 84; {_NAME_THEM}", field="projection"
+        ) from None
 
 
 def named(definition: str | None) -> ReferenceSystem:

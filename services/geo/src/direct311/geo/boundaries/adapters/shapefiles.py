@@ -13,7 +13,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from direct311.geo.boundaries.adapters.reference_systems import named
-from direct311.geo.boundaries.domain import BoundaryError, SourceFile
+from direct311.geo.boundaries.domain import MOST_FEATURES, BoundaryError, SourceFile
 
 _DAMAGED = (NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
 _PARTS = (".shp", ".dbf", ".prj", ".cpg")
@@ -21,6 +21,8 @@ _NEEDED = (".shp", ".dbf")
 _HEADER = 100
 _RATIO = 30
 """A shapefile's parts shrink to a tenth in a zip file at best."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The other methods unpack everything at once, however much it is."""
 
 
 def read_shapefile(body: bytes, projection: str | None) -> SourceFile:
@@ -41,6 +43,8 @@ def read_shapefile(body: bytes, projection: str | None) -> SourceFile:
             encodingErrors="replace",
         )
         for number, record in enumerate(reader.iterShapeRecords()):
+            if number == MOST_FEATURES:
+                raise BoundaryError(f"has more than {MOST_FEATURES} features")
             if record.shape.shapeTypeName not in ("POLYGON", "POLYGONZ", "POLYGONM"):
                 raise BoundaryError(
                     "must be a polygon; leave out features without an area", number, "geometry"
@@ -85,6 +89,10 @@ def _parts(body: bytes) -> Mapping[str, bytes]:
                     continue
                 if suffix in found:
                     raise BoundaryError(f"has two {suffix} files; send one shapefile at a time")
+                if entry.compress_type not in _METHODS:
+                    raise BoundaryError(
+                        f"the {suffix} file is packed in a way that is not read; use plain zip"
+                    )
                 if entry.file_size > _RATIO * len(body):
                     raise BoundaryError(f"the {suffix} file is far larger than the zip file")
                 with archive.open(entry) as part:

@@ -25,6 +25,7 @@ from direct311.geo.boundaries.domain import (
     COUNTY,
     DEFAULT_AGREEMENT,
     LAYER_NAME,
+    MOST_FEATURES,
     MUNICIPALITY,
     SNAP_M,
     UNINCORPORATED,
@@ -49,7 +50,6 @@ _PROPERTIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _ANY_CODE = ("code", "GEOID", "ID", "id", "cartodb_id", "name", "NAME")
 _ANY_NAME = ("name", "NAME", "NAMELSAD", "code")
 _AREAS = ("Polygon", "MultiPolygon")
-_MOST_FEATURES = 5_000
 _MOST_POINTS = 2_000_000
 
 Canonical = Callable[[str], str | None]
@@ -80,8 +80,8 @@ def read_boundary_set(
     features = document.get("features")
     if not isinstance(features, Sequence) or isinstance(features, str) or not features:
         raise BoundaryError("has no features")
-    if len(features) > _MOST_FEATURES:
-        raise BoundaryError(f"has more than {_MOST_FEATURES} features")
+    if len(features) > MOST_FEATURES:
+        raise BoundaryError(f"has more than {MOST_FEATURES} features")
     read: list[Feature] = []
     repaired: list[str] = []
     points = 0

@@ -124,6 +124,58 @@ async def test_a_set_is_rolled_back_to_the_one_before(geo: Keeping) -> None:
     assert info.value.code == "not_found"
 
 
+@pytest.mark.parametrize("lost", ["before the swap", "after the swap"])
+async def test_a_rollback_that_dies_is_finished_with_its_person_and_reason(
+    lost: str, geo: Keeping
+) -> None:
+    done = await geo.approved(await geo.proposed(towns("New Town")))
+    assert await geo.versions.replace(done.to_roll_back("olga", geo.clock.now(), WHY))
+    if lost == "after the swap":
+        await geo.atlas.swap("municipality", done.version, done.replaces)
+    await geo.decisions.step()
+    assert geo.municipality() == "Old Town"
+    back = await geo.decisions.one(done.set_id)
+    last = back.history[-1]
+    assert (back.state, last.act, last.by, last.reason) == (
+        "rolled_back",
+        "rolled_back",
+        "olga",
+        WHY,
+    )
+    await geo.decisions.step()
+    assert (await geo.decisions.roll_back(done.set_id, "olga", WHY)).revision == back.revision
+
+
+async def test_a_set_that_was_proposed_again_and_is_in_force_by_a_rollback_says_so(
+    geo: Keeping,
+) -> None:
+    first = await geo.approved(await geo.proposed(towns("New Town")))
+    second = await geo.approved(await geo.proposed(towns("Newer Town")))
+    again = await geo.proposed(towns("New Town"))
+    await geo.decisions.reject(again.set_id, "olga", WHY)
+    await geo.decisions.roll_back(second.set_id, "olga", WHY)
+    assert (await geo.decisions.one(first.set_id)).state == "in_force"
+    # Proposed again, it replaced the other one, which is in force after a second rollback.
+    await geo.decisions.roll_back(first.set_id, "olga", WHY)
+    for _ in range(2):
+        await geo.decisions.step()
+        assert geo.municipality() == "Newer Town"
+    assert (await geo.decisions.one(second.set_id)).state == "in_force"
+
+
+async def test_a_set_that_is_rejected_while_it_comes_into_force_can_be_rolled_back(
+    geo: Keeping,
+) -> None:
+    found = await geo.proposed(towns("New Town"))
+    approved = await geo.approved(found, since=geo.clock.now() + timedelta(days=3))
+    await geo.atlas.swap("municipality", approved.replaces, approved.version)
+    await geo.decisions.reject(found.set_id, "olga", WHY)
+    await geo.decisions.step()
+    assert (await geo.decisions.one(found.set_id)).state == "in_force"
+    assert (await geo.decisions.roll_back(found.set_id, "olga", WHY)).state == "rolled_back"
+    assert geo.municipality() == "Old Town"
+
+
 async def test_a_new_layer_is_gone_when_its_only_set_is_rolled_back(geo: Keeping) -> None:
     document = collection(({"code": "N1"}, square(-80.4, 25.6)))
     done = await geo.approved(await geo.proposed(read_boundary_set(document, layer="beat")))

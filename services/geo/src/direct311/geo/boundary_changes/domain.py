@@ -101,7 +101,8 @@ class BoundaryVersion(Model):
     """A version of a layer, from its proposal on. `revision` counts its changes.
 
     `replaces`: the version in force when it was proposed, `None` if the layer had none.
-    `in_force_from`: from when on it is to be in force, as approved.
+    `in_force_from`: from when on it is to be in force, as approved. `leaving`: who is taking it out
+    of force and why, until that is done.
     """
 
     set_id: str
@@ -118,6 +119,7 @@ class BoundaryVersion(Model):
     approved_by: str | None = None
     in_force_from: Instant | None = None
     in_force_at: Instant | None = None
+    leaving: HistoryEntry | None = None
     history: tuple[HistoryEntry, ...] = ()
 
     @property
@@ -185,9 +187,14 @@ class BoundaryVersion(Model):
         """A copy that another set has replaced."""
         return replaced(self, state="superseded", history=self._and("superseded", by, at))
 
-    def rolled_back(self, by: str, at: datetime, reason: str) -> "BoundaryVersion":
+    def to_roll_back(self, by: str, at: datetime, reason: str) -> "BoundaryVersion":
+        """A copy that is being taken out of force."""
+        entry = HistoryEntry(act="rolled_back", by=by, at=at, reason=reason)
+        return replaced(self, leaving=entry)
+
+    def rolled_back(self, entry: HistoryEntry) -> "BoundaryVersion":
         """A copy that was taken out of force; the set before is in force again."""
-        return replaced(self, state="rolled_back", history=self._and("rolled_back", by, at, reason))
+        return replaced(self, state="rolled_back", leaving=None, history=(*self.history, entry))
 
     def returned(self, by: str, at: datetime) -> "BoundaryVersion":
         """A copy that must be compared and approved again."""

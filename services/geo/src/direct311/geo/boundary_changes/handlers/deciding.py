@@ -148,14 +148,14 @@ class Decisions:
         if found.state == "rolled_back":
             return found
         self._must_be(found, "in_force")
-        now = self._clock.now()
-        after = found.rolled_back(by, now, reason)
-        await self._log.write("rolled_back", after, [by], now)
-        if not await self._in_force.swap(found.layer, found.version, found.replaces):
+        if (await self._sets.in_force()).get(found.layer) != found.version:
             raise RefusedError("changed", "Another set has come into force in the meantime.")
-        done = await self._replaced(after)
+        now = self._clock.now()
+        after = found.to_roll_back(by, now, reason)
+        await self._log.write("rolled_back", after, [by], now)
+        await self._replaced(after)
         await self.reconcile()
-        return done
+        return await self.one(set_id)
 
     async def one(self, set_id: str) -> BoundaryVersion:
         """:raises RefusedError: there is none."""
@@ -172,14 +172,21 @@ class Decisions:
         await self.reconcile()
 
     async def reconcile(self) -> None:
-        """The states of versions follow the one document that says what is in force."""
+        """Finish what was begun to be rolled back. Then the states of versions follow the one
+        document that says what is in force."""
+        for each in await self._versions.list():
+            if each.leaving is not None:
+                await self._in_force.swap(each.layer, each.version, each.replaces)
         in_force = await self._sets.in_force()
         now = self._clock.now()
         for each in await self._versions.list():
             is_in_force = in_force.get(each.layer) == each.version
             if each.state == "in_force" and not is_in_force:
-                await self._versions.replace(each.superseded(SELF, now))
-            elif each.state == "superseded" and is_in_force:
+                gone = each.rolled_back(each.leaving) if each.leaving else None
+                await self._versions.replace(gone or each.superseded(SELF, now))
+            elif each.state not in ("in_force", "approved") and is_in_force:
+                # Also one that was proposed or rejected again, and to which another was rolled
+                # back, and one that was rejected in the moment in which it came into force.
                 await self._versions.replace(each.put_in_force(SELF, now))
 
     async def _put_in_force(self, one: BoundaryVersion) -> None:

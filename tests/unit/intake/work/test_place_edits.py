@@ -76,6 +76,20 @@ def routed(version: int, request_version: int) -> ev.RequestRouted:
     )
 
 
+def reported(version: int, status: ev.RequestStatus, note: str = "") -> ev.WorkUpdatedV2:
+    return ev.WorkUpdatedV2(
+        record_id="r-1",
+        version=version,
+        department="parks",
+        update_id=f"u-{version}",
+        step="acknowledged",
+        status=status,
+        note=note,
+        occurred_at=NOW,
+        accepted_at=NOW,
+    )
+
+
 def worked(version: int, status: ev.RequestStatus) -> ev.WorkUpdated:
     return ev.WorkUpdated(
         record_id="r-1",
@@ -134,6 +148,28 @@ async def test_it_is_listed_and_routed_again_once_the_new_place_was_checked() ->
     fresh = await intake.taken(intake.follow.routed, routed(9, checked.version))
     assert (fresh.department, fresh.status) == ("public_works", "routed")
     assert (await intake.taken(intake.follow.worked, worked(10, "on_hold"))).status == "on_hold"
+
+
+async def test_a_step_from_before_the_edit_changes_no_status() -> None:
+    intake = WorkingIntake()
+    await stored(intake)
+    intake.edit(place=NEW)
+    late = await intake.taken(intake.follow.reported, reported(4, "in_progress", "On our way."))
+    assert (late.status, late.notes[-1].text) == ("received", "On our way.")
+    assert (late.notes[-1].kind, late.notes[-1].status) == ("notice", None)
+    done = await intake.taken(intake.follow.reported, reported(5, "fixed"))
+    assert (done.status, done.closed_at) == ("fixed", NOW)
+
+
+async def test_a_step_from_before_the_hold_does_not_lift_it() -> None:
+    intake = WorkingIntake()
+    await stored(intake, status="identity_required", held_because="name_and_address")
+    lines = len(intake.state().notes)
+    for status in ("in_progress", "fixed"):
+        late = await intake.taken(intake.follow.reported, reported(4, status))
+        assert (late.status, len(late.notes)) == ("identity_required", lines)
+    said = await intake.taken(intake.follow.reported, reported(5, "fixed", "It is done."))
+    assert (said.status, said.notes[-1].text) == ("identity_required", "It is done.")
 
 
 async def test_work_that_was_finished_meanwhile_stays_finished() -> None:

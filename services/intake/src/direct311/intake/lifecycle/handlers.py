@@ -206,19 +206,8 @@ class Follow:
         if state.status == "withdrawn":
             # Sent before the department learned that the reporter withdrew it.
             return Change(state.noted(note))
-        if state.status == "identity_required" or (
-            # Routing leaves a finished job where it is.
-            state.awaits_routing and work.status not in CLOSED
-        ):
-            # Sent before the department learned that staff took the job back.
-            said = Note(
-                at=now,
-                occurred_at=work.occurred_at,
-                kind="notice",
-                text=note.text,
-                update_id=work.update_id,
-            )
-            return Change(state.noted(said))
+        if _taken_back(state, work.status):
+            return Change(state.noted(_only_said(note)))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))
 
@@ -244,7 +233,21 @@ class Follow:
         )
         if state.status == "withdrawn":
             return Change(state.noted(note))
+        if _taken_back(state, work.status):
+            return Change(state.noted(_only_said(note)) if note.text else state)
         if work.status == state.status:
             return Change(state.noticed(note))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))
+
+
+def _taken_back(state: ServiceRequest, status: ev.RequestStatus) -> bool:
+    """Whether the department said this before it learned that staff took the job back. Routing
+    leaves a finished job where it is."""
+    held = state.status == "identity_required"
+    return held or (state.awaits_routing and status not in CLOSED)
+
+
+def _only_said(note: Note) -> Note:
+    """The department's words, as a line of the history that changes no status."""
+    return note.model_copy(update={"kind": "notice", "status": None})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from direct311.intake.request import Located, Note
+from direct311.intake.request import Located, Note, StaffEdit
 from direct311.intake.work.api.cursors import cursor_of, read_cursor
 from direct311.intake.work.domain.listing import Position
 from direct311.runtime.access.rules import Caller
@@ -119,6 +119,32 @@ async def test_of_a_protected_request_only_the_municipality_is_shown(
         "municipality": "Miami",
         "zip_code": None,
     }
+
+
+async def test_a_place_that_was_not_checked_is_shown_to_nobody(intake: WorkingIntake) -> None:
+    given = ev.Place(latitude=25.7, longitude=-80.2, address="111 NW 1 ST")
+    await intake.request("r-6", place_checked=False, place=given)
+    answer = intake.get("/r-6")
+    assert "NW 1 ST" not in answer.text
+    assert set(answer.json()["place"].values()) == {None}
+
+
+async def test_a_protected_request_names_no_other_and_no_reason_that_may_say_where(
+    intake: WorkingIntake,
+) -> None:
+    edit = StaffEdit(
+        number=1, at=NOW, by="olga", reason="It is 111 NW 1 ST.", changed=("place",), place=None
+    )
+    await intake.request(
+        "r-6", protected=True, edits=(edit,), duplicate_of="r-1", likely_repeat_of="r-2"
+    )
+    shown = intake.get("/r-6").json()
+    assert (shown["duplicate_of"], shown["likely_repeat_of"]) == (None, None)
+    assert [(each["by"], each["reason"]) for each in shown["edits"]] == [("olga", "")]
+    await intake.request("r-7", edits=(edit,), duplicate_of="r-1", likely_repeat_of="r-2")
+    shown = intake.get("/r-7").json()
+    assert (shown["duplicate_of"], shown["likely_repeat_of"]) == ("r-1", "r-2")
+    assert shown["edits"][0]["reason"] == "It is 111 NW 1 ST."
 
 
 async def test_pages_follow_each_other_by_cursor(intake: WorkingIntake) -> None:

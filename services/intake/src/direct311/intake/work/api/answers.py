@@ -78,7 +78,8 @@ class HistoryLine(Model):
 
 class EditLine(Model):
     """What somebody on the staff changed. `number` is the ETag after it. `service_code` and
-    `attributes` are those before it, if it changed the type or answers. `reason` is redacted."""
+    `attributes` are those before it, if it changed the type or answers. `reason` is redacted, and
+    empty while the request's place is protected or not checked, since it may say where that is."""
 
     number: int
     at: Instant
@@ -93,8 +94,9 @@ class EditLine(Model):
 
 class WorkRequest(WorkRow):
     """A request with everything that is not personal. `text` and `attributes` are the redacted
-    copies. `place` is the one that departments get: of a protected request only its
-    municipality."""
+    copies. `place` is the one that departments get: nothing until it was checked, and of a protected
+    request only its municipality. A protected request names no other one, whose place may be
+    public."""
 
     channel: str
     held_because: str | None
@@ -115,25 +117,26 @@ def row(request: ServiceRequest) -> WorkRow:
 
 
 def whole(request: ServiceRequest) -> WorkRequest:
+    alike = None if request.protected else request.likely_repeat_of
     return WorkRequest.model_validate(
         _of_row(request)
         | request.model_dump(
             include={
                 "channel",
                 "held_because",
-                "duplicate_of",
-                "likely_repeat_of",
                 "text",
                 "attributes",
                 "place_version",
             }
         )
         | {
-            "place": show_place(request),
+            "duplicate_of": None if request.protected else request.duplicate_of,
+            "likely_repeat_of": alike,
+            "place": show_place(request) if request.place_checked else ev.Place(),
             "location": _location(request),
             "media": [WorkFile.model_validate(each.model_dump()) for each in request.media],
             "history": [_line(request, each) for each in request.notes],
-            "edits": [_edit(each) for each in request.edits],
+            "edits": [_edit(request, each) for each in request.edits],
         }
     )
 
@@ -158,5 +161,6 @@ def _line(request: ServiceRequest, note: Note) -> HistoryLine:
     return HistoryLine.model_validate(note.model_dump() | {"text": text})
 
 
-def _edit(edit: StaffEdit) -> EditLine:
-    return EditLine.model_validate(edit.model_dump())
+def _edit(request: ServiceRequest, edit: StaffEdit) -> EditLine:
+    told = request.place_checked and not request.protected
+    return EditLine.model_validate(edit.model_dump() | {"reason": edit.reason if told else ""})

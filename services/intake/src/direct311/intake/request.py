@@ -314,6 +314,11 @@ class ServiceRequest(RecordState):
         return self.routed_from > 0 and self.department is None
 
     @property
+    def moved_by_staff(self) -> bool:
+        """Whether staff gave the place that it has."""
+        return any("place" in each.changed for each in self.edits)
+
+    @property
     def is_public(self) -> bool:
         """Whether it may ever show in public: by number, by token, or in a list."""
         return self.delivery != "blackbox"
@@ -637,8 +642,12 @@ def public_area(request: ServiceRequest, zip_code: str | None) -> str | None:
 
 def own_place(request: ServiceRequest) -> ev.Place:
     """The place as its reporter sees it: as they gave it and, once it was checked, with what the
-    public sees of it where they gave nothing. Of a protected request that is its municipality."""
-    given = request.place
+    public sees of it where they gave nothing. Of a protected request that is its municipality.
+
+    After staff corrected the place, it is only what the public sees: the reporter did not give it,
+    and it may be somebody's protected home.
+    """
+    given = ev.Place() if request.moved_by_staff else request.place
     if not request.place_checked:
         return given
     found = public_place(request)

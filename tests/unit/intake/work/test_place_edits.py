@@ -8,6 +8,7 @@ import pytest
 from direct311.intake.indexes.handlers.places import place_values
 from direct311.intake.open311.adapters.listing import listed_fields
 from direct311.intake.request import Located, ServiceRequest, own_place, public_place
+from direct311.intake.work.handlers.edit import RETRIED_WITHIN
 from direct311.schemas import events as ev
 from tests.support.runtime import NOW
 from tests.support.work import PARKS, WorkingIntake
@@ -202,6 +203,27 @@ async def test_the_reporter_sees_a_corrected_place_as_the_public_does() -> None:
     intake.edit(place=NEW)
     checked = await intake.taken(intake.follow.located, located(2))
     assert own_place(checked) == ev.Place(**POINT, address="Miami", municipality="Miami")
+
+
+async def test_a_repeat_is_answered_for_a_while_after_the_department_lost_the_request() -> None:
+    intake = WorkingIntake()
+    await stored(intake)
+    assert intake.edit(PARKS, place=NEW).status_code == 200
+    assert intake.edit(PARKS, place=NEW).status_code == 200
+    intake.clock.advance(RETRIED_WITHIN + timedelta(seconds=1))
+    assert intake.edit(PARKS, place=NEW).status_code == 404
+    await intake.records.put(intake.state().assigned("parks", None, at=NOW), NOW)
+    assert intake.edit(PARKS, place=NEW).status_code == 200
+    await intake.records.put(intake.state().destruction_ordered("o-1"), NOW)
+    assert intake.edit(PARKS, place=NEW).status_code == 404
+
+
+async def test_a_request_that_is_being_destroyed_answers_no_repeat() -> None:
+    intake = WorkingIntake()
+    await stored(intake)
+    assert intake.edit(place=NEW).status_code == 200
+    await intake.records.put(intake.state().destruction_ordered("o-1"), NOW)
+    assert intake.edit(place=NEW).status_code == 404
 
 
 async def test_moving_a_point_away_from_a_protected_home_does_not_end_its_protection() -> None:

@@ -1,6 +1,7 @@
 """Staff change the type of a request, answers to the type's questions, or its place."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
 from direct311.intake.county import day_of
@@ -37,6 +38,8 @@ from direct311.schemas import events as ev
 
 PURPOSE = "respond"
 OPERATION = "PATCH /v1/work/requests/{record_id}"
+RETRIED_WITHIN = timedelta(minutes=10)
+"""How long somebody may repeat their edit of a request that their edit took away from them."""
 TYPE_CORRECTED = "The request's type was corrected."
 ANSWERS_CORRECTED = "The answers about the request were corrected."
 PLACE_CORRECTED = "The request's place was corrected."
@@ -63,7 +66,8 @@ class EditRequest:
         self._content_key = content_key
 
     async def __call__(self, caller: Caller, record_id: str, edit: Edit) -> ServiceRequest:
-        """The resulting request. A retry of the same edit changes nothing.
+        """The resulting request. A retry of the same edit changes nothing. For `RETRIED_WITHIN` it is
+        answered also if the caller's department no longer has the request.
 
         The access rules decide who may edit (purpose `respond`), and the log gets an entry before
         anything changes.
@@ -75,10 +79,11 @@ class EditRequest:
         """
         content = edit.content(self._content_key, caller.sub)
         state = await self._processor.read(record_id)
-        if repeats(state, edit, content):
-            # The same person's own edit, even if their department no longer has the request.
+        if repeats(state, edit, content) and self._just_edited(state, edit):
             return state
         visible(caller, state)
+        if repeats(state, edit, content):
+            return state
         facts = RecordFacts(record_id, state.assigned_department)
         access = Access(
             caller,
@@ -110,6 +115,12 @@ class EditRequest:
             return Change(after, (updated(now, after, *_said(now, after, parts)),))
 
         return await self._processor.change(record_id, event_id, change)
+
+    def _just_edited(self, state: ServiceRequest, edit: Edit) -> bool:
+        """Whether the edit after `edit.expected` is so recent that its answer may have been lost."""
+        if edit.expected is None or state.lifecycle != "active":
+            return False
+        return self._clock.now() - state.edits[edit.expected].at <= RETRIED_WITHIN
 
     def _changed(
         self, state: ServiceRequest, caller: Caller, edit: Edit, content: str

@@ -226,6 +226,14 @@ async def test_a_request_that_is_being_destroyed_answers_no_repeat() -> None:
     assert intake.edit(place=NEW).status_code == 404
 
 
+async def test_a_new_place_keeps_answers_that_the_type_no_longer_asks_for() -> None:
+    intake = WorkingIntake()
+    kept = (ev.AttributeValue(code="GONE", values=("YES",)),)
+    await stored(intake, attributes=kept)
+    intake.edit(place=NEW)
+    assert intake.state().attributes == kept
+
+
 async def test_moving_a_point_away_from_a_protected_home_does_not_end_its_protection() -> None:
     intake = WorkingIntake()
     intake.registry.hashes |= {*intake.indexes.place("100 OLD ST", None, None)}

@@ -127,10 +127,12 @@ class EditRequest:
     ) -> tuple[ServiceRequest, tuple[EditedPart, ...]] | None:
         """The request after the edit, and what it changed; `None` if nothing."""
         service = self._service(state, edit)
-        answers = answered(state.attributes, service, edit.answers or {})
         parts: list[EditedPart] = []
         if service.service_code != state.service_code:
             parts.append("type")
+        answers = state.attributes
+        if parts or edit.answers is not None:
+            answers = answered(state.attributes, service, edit.answers or {})
         if edit.answers is not None and answers != state.attributes:
             parts.append("attributes")
         place = _redacted(edit.place) if edit.place is not None else None

@@ -94,9 +94,9 @@ class EditLine(Model):
 
 class WorkRequest(WorkRow):
     """A request with everything that is not personal. `text` and `attributes` are the redacted
-    copies. `place` is the one that departments get: nothing until it was checked, and of a protected
-    request only its municipality. A protected request names no other one, whose place may be
-    public."""
+    copies. `place` is the one that departments get: nothing until it was checked, and of a
+    protected request only its municipality. A protected request names no other one, whose place may
+    be public."""
 
     channel: str
     held_because: str | None

@@ -66,8 +66,8 @@ class EditRequest:
         self._content_key = content_key
 
     async def __call__(self, caller: Caller, record_id: str, edit: Edit) -> ServiceRequest:
-        """The resulting request. A retry of the same edit changes nothing. For `RETRIED_WITHIN` it is
-        answered also if the caller's department no longer has the request.
+        """The resulting request. A retry of the same edit changes nothing. For `RETRIED_WITHIN` it
+        is answered also if the caller's department no longer has the request.
 
         The access rules decide who may edit (purpose `respond`), and the log gets an entry before
         anything changes.
@@ -117,7 +117,7 @@ class EditRequest:
         return await self._processor.change(record_id, event_id, change)
 
     def _just_edited(self, state: ServiceRequest, edit: Edit) -> bool:
-        """Whether the edit after `edit.expected` is so recent that its answer may have been lost."""
+        """Whether the edit after `edit.expected` is so recent that its answer may be lost."""
         if edit.expected is None or state.lifecycle != "active":
             return False
         return self._clock.now() - state.edits[edit.expected].at <= RETRIED_WITHIN

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import zipfile
 from hashlib import sha256
 from io import BytesIO
 
@@ -139,6 +140,23 @@ def test_a_document_that_is_withheld_whole_is_found_by_its_paragraphs() -> None:
     document = zipped(word__document_dot_xml=f"<w:body>{words}</w:body>")
     assert kinds(sought(document, DOCX), " ".join(LINES)) == {"page"}
     assert kinds(sought(SECRET.encode(), "text/plain"), "305-555-0199") == {"telephone"}
+
+
+def test_a_document_is_read_though_some_of_its_parts_cannot_be() -> None:
+    """Word and LibreOffice write parts without text, and extra fields."""
+    made = BytesIO()
+    text = f"<w:p>{' '.join(LINES)}</w:p>"
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in (
+            ("mimetype", "application/zip"),
+            ("_rels/.rels", "<Relationships/>"),
+            ("word/media/image1.emf", "drawn"),
+            ("word/document.xml", text),
+        ):
+            info = zipfile.ZipInfo(name)
+            info.extra = struct.pack("<HHHH", 0xA220, 4, 0xA028, 0)
+            archive.writestr(info, content)
+    assert kinds(sought(made.getvalue(), DOCX), " ".join(LINES)) == {"page"}
 
 
 def _id3(*frames: tuple[bytes, bytes]) -> bytes:

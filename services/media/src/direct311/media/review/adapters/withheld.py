@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from ctypes import c_int
 from hashlib import sha256
+from io import BytesIO
 from typing import Final
+from zipfile import ZipFile, is_zipfile
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -29,7 +31,12 @@ from direct311.redaction.leaks import (
     is_nobody,
     normal_form,
 )
-from direct311.runtime.extraction.documents import extracted_here, name_of_attached
+from direct311.runtime.extraction.documents import (
+    DOES_NOT_UNPACK,
+    Entry,
+    extracted_here,
+    name_of_attached,
+)
 from direct311.runtime.extraction.pdf_notes import Note, pdf_notes
 from direct311.runtime.extraction.pieces import NotExtractableError
 
@@ -121,17 +128,12 @@ class _Withheld:
             self.values.append(WithheldValue(self._record_id, "position", each))
 
     def document(self, name: str, data: bytes) -> None:
-        try:
-            for piece in extracted_here(name, data):
-                if piece.sha256 is not None:
-                    continue
-                text = piece.text
-                if text.lstrip().startswith("<"):
-                    text = _TAG.sub("", _END_OF_PARAGRAPH.sub("\n\n", text))
-                for paragraph in _BLANK_LINE.split(text):
-                    self._page(paragraph)
-        except NotExtractableError:
-            return
+        """What of it cannot be read is left out; the rest is looked for all the same."""
+        for entry_name, content in _entries(name, data):
+            with suppress(NotExtractableError):
+                for piece in extracted_here(entry_name, content):
+                    if piece.sha256 is None:
+                        self._paragraphs(piece.text)
 
     def notes(self, notes: Sequence[Note] | Iterator[Note], shown: str) -> None:
         """What a file says beside its pages. `shown`: the normal form of what its pages show in
@@ -171,6 +173,12 @@ class _Withheld:
             document.close()
         return normal_form(" ".join(outside))
 
+    def _paragraphs(self, text: str) -> None:
+        if text.lstrip().startswith("<"):
+            text = _TAG.sub("", _END_OF_PARAGRAPH.sub("\n\n", text))
+        for paragraph in _BLANK_LINE.split(text):
+            self._page(paragraph)
+
     def _page(self, text: str) -> None:
         text = self._taken(text)
         if not text.strip():
@@ -192,6 +200,22 @@ class _Withheld:
         taken = text[: max(0, self._left)]
         self._left -= len(taken)
         return taken
+
+
+def _entries(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The parts of a document of an office, which is a zip; any other document is one part. Such a
+    zip has parts that say nothing, and more than a package may have, such as extra fields."""
+    file = BytesIO(data)
+    if not is_zipfile(file):
+        yield name, data
+        return
+    try:
+        archive = ZipFile(file)
+    except DOES_NOT_UNPACK:
+        return
+    for info in archive.infolist():
+        with suppress(NotExtractableError):
+            yield info.filename, Entry(archive, info).content()
 
 
 def _in_boxes(

@@ -19,7 +19,7 @@ from direct311.redaction.leak_scan import scan
 from direct311.redaction.leaks import Fingerprint, Keyed
 from direct311.runtime.extraction.pdf_notes import Note
 from tests.support import pdfs, pictures
-from tests.unit.retention.packages.test_package_leaks import zipped
+from tests.unit.retention.packages.test_package_leaks import zipped, zipped_of
 
 KEY = bytes(range(32))
 LIMITS = RenderLimits()
@@ -157,6 +157,22 @@ def test_a_document_is_read_though_some_of_its_parts_cannot_be() -> None:
             info.extra = struct.pack("<HHHH", 0xA220, 4, 0xA028, 0)
             archive.writestr(info, content)
     assert kinds(sought(made.getvalue(), DOCX), " ".join(LINES)) == {"page"}
+
+
+def test_the_author_and_the_pictures_of_a_document_are_looked_for() -> None:
+    picture = bytes(SMALLEST_PICTURE)
+    core = "<cp:coreProperties><dc:creator>Zora Neale</dc:creator></cp:coreProperties>"
+    data = zipped_of(
+        {
+            "docProps/core.xml": core,
+            "word/document.xml": "<w:p>x</w:p>",
+            "word/media/1.png": picture,
+            "word/media/2.png": b"seal",
+        }
+    )
+    found, files = fingerprinted(data, DOCX, "r-1", (), KEY, LIMITS)
+    assert kinds(list(found), "as Zora Neale wrote") == {"name"}
+    assert files == [Keyed(KEY).file_mac(sha256(each).digest()) for each in (data, picture)]
 
 
 def _id3(*frames: tuple[bytes, bytes]) -> bytes:

@@ -37,8 +37,9 @@ from direct311.runtime.extraction.documents import (
     extracted_here,
     name_of_attached,
 )
-from direct311.runtime.extraction.pdf_notes import Note, pdf_notes
+from direct311.runtime.extraction.pdf_notes import Note, pdf_notes, xmp_notes
 from direct311.runtime.extraction.pieces import NotExtractableError
+from direct311.runtime.extraction.tags import ENDINGS as PICTURES
 
 MOST_TEXT: Final = 500_000
 """How many characters of one file are looked for."""
@@ -56,6 +57,9 @@ _ENDINGS: Final = {
     "text/plain": ".txt",
 }
 """Of documents that are read."""
+_ABOUT: Final = ("docProps/core.xml", "meta.xml")
+"""Where documents of an office say who wrote them and what they are called, in the words of Dublin
+Core, as PDFs do."""
 _END_OF_PARAGRAPH: Final = re.compile(r"</(?:w:p|text:p|text:h|si|a:p)>")
 _TAG: Final = re.compile(r"<[^>]*>")
 _BLANK_LINE: Final = re.compile(r"\n\s*\n")
@@ -130,6 +134,11 @@ class _Withheld:
     def document(self, name: str, data: bytes) -> None:
         """What of it cannot be read is left out; the rest is looked for all the same."""
         for entry_name, content in _entries(name, data):
+            if entry_name.lower().endswith(PICTURES) and len(content) >= SMALLEST_PICTURE:
+                self.file(content)
+            if entry_name in _ABOUT:
+                self.notes(xmp_notes(content), shown="")
+                continue
             with suppress(NotExtractableError):
                 for piece in extracted_here(entry_name, content):
                     if piece.sha256 is None:

@@ -248,3 +248,18 @@ async def test_the_same_package_recalled_and_released_again_is_there_twice(log: 
         ("record-0001", False),
         ("record-0001", True),
     ]
+
+
+async def test_the_same_package_recalled_twice_is_there_with_both_times(log: Log) -> None:
+    case_id = await log.released(2)
+    (wrong,) = log.file(case_id).packages.released
+    await Recalling(log.work)(CARLA, case_id, wrong.sha256, "wrong_record")
+    log.clock.advance(timedelta(minutes=1))
+    await log.releasing.release(CARLA, case_id, await log.approved(case_id))
+    await Recalling(log.work)(CARLA, case_id, wrong.sha256, "wrong_record")
+    packages = log.file(case_id).packages.released
+    rows = (await log.read()).rows
+    assert [(each.released_at, each.recalled_at) for each in rows] == [
+        (each.released_at, each.recalled_at) for each in packages
+    ]
+    assert len(rows) == 2

@@ -94,11 +94,21 @@ def released_parts(case: CaseFile, query: LogQuery, after: Place | None) -> Sequ
 def _out(
     parts: Iterable[CollectedPart], packages: Iterable[BuiltPackage]
 ) -> Iterator[ReleasedPart]:
-    """The records with something withheld that these packages have."""
-    by_hash = {each.sha256: each for each in packages}
-    for part in parts:
-        package = by_hash.get(part.released_in or "")
-        if part.withheld and package is not None and package.released_at is not None:
+    """The records with something withheld that these packages have. Two packages may have the same
+    hash: one that was recalled, built again with the same bytes, and recalled again. What went out
+    last comes last in both."""
+    by_hash: dict[str | None, list[BuiltPackage]] = {}
+    for package in packages:
+        by_hash.setdefault(package.sha256, []).append(package)
+    had: Counter[tuple[str, str | None]] = Counter()
+    for part in reversed([each for each in parts if each.withheld]):
+        same = by_hash.get(part.released_in, [])
+        went_out = had[part.record_id, part.released_in] + 1
+        had[part.record_id, part.released_in] = went_out
+        if went_out > len(same):
+            continue
+        package = same[-went_out]
+        if package.released_at is not None:
             yield ReleasedPart(part, package.sha256, package.released_at, package.recalled_at)
 
 

@@ -574,6 +574,21 @@ def test_what_once_went_out_without_something_is_remembered(desk: Desk) -> None:
     assert [each.outcome for each in (*state.earlier, *state.decisions)] == ["withhold", "release"]
 
 
+def test_decisions_that_rendered_and_were_replaced_are_not_without_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("direct311.media.review.handlers.MOST_BOXES_OF_A_RECORD", 3)
+    codes = ("victim", "protected_person")
+    for version in range(3):
+        decided = desk.decide(
+            LETTER, WITHHOLD | {"codes": [codes[version % 2]], "version": version}
+        )
+        assert decided.status_code == 200
+        desk.render(LETTER)
+    full = desk.decide(LETTER, WITHHOLD | {"codes": ["victim"], "version": 3})
+    assert (full.status_code, full.json()["type"].rpartition(":")[2]) == (409, "full")
+
+
 def test_what_replaced_a_decision_that_never_rendered_is_all_that_is_remembered(
     desk: Desk,
 ) -> None:

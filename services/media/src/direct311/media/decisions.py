@@ -14,7 +14,8 @@ MOST_PAGES: Final = 10_000
 MOST_BOXES: Final = 1_000
 """In one file."""
 MOST_BOXES_OF_A_RECORD: Final = 20_000
-"""In the decisions of all cases on the files of one record, so that they fit into its document."""
+"""In the decisions of all cases on the files of one record, so that they fit into its document. A
+decision without boxes counts as one."""
 
 
 class Box(Model):

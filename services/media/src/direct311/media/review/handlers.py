@@ -443,9 +443,13 @@ class FileReviews:
 
     def _check_room(self, order: Order, state: RecordMedia, before: FileDecision | None) -> None:
         kept = [each for each in state.decisions if each is not before or each.rendered]
-        others = sum(len(each.boxes) for each in (*kept, *state.earlier))
-        if len(order.boxes) > MOST_BOXES or others + len(order.boxes) > MOST_BOXES_OF_A_RECORD:
-            raise RefusedError("full", "The record has as many boxes as it may.", field="boxes")
+        # A decision without boxes takes room too.
+        others = sum(max(1, len(each.boxes)) for each in (*kept, *state.earlier))
+        room = MOST_BOXES_OF_A_RECORD - others
+        if len(order.boxes) > MOST_BOXES or max(1, len(order.boxes)) > room:
+            raise RefusedError(
+                "full", "The record has as many boxes and decisions as it may.", field="boxes"
+            )
 
     def _decision(self, asked: Question, order: Order, state: RecordMedia) -> FileDecision:
         return FileDecision(

@@ -153,6 +153,21 @@ async def test_a_recalled_package_is_not_handed_out(desk: DeliveringDesk) -> Non
     assert await refused(desk.codes.issue(LARS, case_id, sha256)) == "recalled"
 
 
+async def test_what_was_recalled_and_built_again_is_encrypted_anew(desk: DeliveringDesk) -> None:
+    case_id = await desk.under_warrant()
+    sha256 = await desk.released(case_id)
+    code = await desk.told(case_id, sha256)
+    await Recalling(desk.work)(OLGA, case_id, sha256, "wrong_recipient")
+    assert await desk.package_of(case_id) == sha256
+    for each in (COLE, OLGA):
+        await desk.approve(case_id, sha256, each)
+    assert await refused(desk.releasing.release(OLGA, case_id, sha256)) == "not_encrypted"
+    await desk.encrypted(case_id, sha256)
+    await desk.releasing.release(OLGA, case_id, sha256)
+    assert await refused(desk.downloaded(code)) == "unknown_code"
+    assert await desk.downloaded(await desk.told(case_id, sha256))
+
+
 async def test_a_code_ends_after_a_day_and_a_forged_one_opens_nothing(
     desk: DeliveringDesk,
 ) -> None:

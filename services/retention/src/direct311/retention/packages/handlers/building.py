@@ -155,6 +155,11 @@ class Building:
                 return None
             for each in (decided, "packaged"):
                 after = after if after.state == each else after.entering(each)
+            recalled = after.packages.package(built.sha256)
+            if recalled is not None and recalled.recalled_at is not None:
+                # Who could fetch what was recalled does not get the same bytes by that.
+                deliveries = after.deliveries.without(built.sha256, built.built_at)
+                after = after.delivering(deliveries)
             after = after.packaging(after.packages.with_package(built))
             step = after.recorded(rules, step="packaged", actor=caller.sub, at=built.built_at)
             counts = {**step.counts, **built.counts}

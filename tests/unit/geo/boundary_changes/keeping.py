@@ -70,7 +70,7 @@ class Keeping:
             self.clock,
         )
         self.resolver = resolver_of(self.atlas.current)
-        self.locate = LocateRequest(self.resolver, self.clock)
+        self.locate = LocateRequest(self.resolver, self.clock, self.differences.forget)
         self.decisions = Decisions(
             self.sets, self.versions, self.atlas, self.acts, layer_rules(), self.clock
         )

@@ -296,3 +296,12 @@ async def test_a_protected_place_keeps_no_earlier_areas(geo: Keeping) -> None:
         geo.clock.advance(REACHED_AFTER)
     await geo.updated("r1", protected=True)
     assert geo.places.kept["r1"].earlier == ()
+
+
+async def test_a_place_that_becomes_protected_is_in_no_list_of_differences(geo: Keeping) -> None:
+    await geo.request("r1", **HERE)
+    await geo.request("r2", **HERE)
+    found = await geo.proposed(towns("New Town"))
+    await geo.updated("r1", protected=True)
+    listed = await geo.differences.of_set(found.set_id, "", 10)
+    assert [each.record_id for each in listed] == ["r2"]

@@ -62,7 +62,7 @@ class AllReadings(Protocol):
 
 class Differences(Protocol):
     """What proposed boundary sets would change about stored requests. It belongs to the requests'
-    records, and is destroyed with them."""
+    records: it is destroyed with them, and forgotten when one becomes protected."""
 
     async def put(self, differences: Sequence[Difference]) -> None:
         """Store or replace, by set and record."""

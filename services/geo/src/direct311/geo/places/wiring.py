@@ -62,7 +62,8 @@ def wire(
         addresses.readings,
         addresses.streets,
     )
-    locate = LocateRequest(resolver, clock)
+    differences = MongoDifferences(resources.database["boundary_differences"])
+    locate = LocateRequest(resolver, clock, differences.forget)
     aggregates = resources.aggregate_store(resources.database["records"], LocatedRequest)
     processor = resources.processor(
         aggregates,
@@ -70,7 +71,6 @@ def wire(
         handlers(locate),
     )
     resources.consumer(TOPICS, processing(processor))
-    differences = MongoDifferences(resources.database["boundary_differences"])
 
     async def remove(state: LocatedRequest) -> Destroyed:
         # The document itself becomes the tombstone.

@@ -1,5 +1,6 @@
 """Follow a request: say where it is, and again whenever its place changes."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 
 from direct311.geo.places.domain import FINISHED, LocatedRequest, Resolution, areas_of
@@ -16,12 +17,18 @@ from direct311.schemas.events import (
 )
 
 
+async def _nothing(_: str) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class LocateRequest:
-    """Handlers of what intake says about a request."""
+    """Handlers of what intake says about a request. `forget`: the areas of a record that are stored
+    beside it, as differences of proposed boundaries."""
 
     resolver: Resolver
     clock: Clock
+    forget: Callable[[str], Awaitable[int]] = _nothing
 
     async def created(
         self, state: LocatedRequest, event: Event[RequestCreated]
@@ -39,11 +46,15 @@ class LocateRequest:
         """
         data = event.data
         finished = data.status in FINISHED
+        newer = data.place_version > state.place_version
         after = state if finished == state.finished else state.worked_on(finished=finished)
-        if data.place_version > state.place_version:
-            return self._say(after, data.place, data.place_version)
-        if data.protected and after.location is not None:
+        if not newer and data.protected and after.location is not None:
             after = after.protected(_municipality_alone(after.location))
+        if data.protected and (newer or after != state):
+            # Before the write: a repeat after a kill does it again.
+            await self.forget(state.record_id)
+        if newer:
+            return self._say(after, data.place, data.place_version)
         return None if after == state else Change(after)
 
     async def by_other_boundaries(self, state: LocatedRequest) -> Change[LocatedRequest] | None:

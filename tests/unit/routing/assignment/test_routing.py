@@ -8,7 +8,7 @@ import pytest
 from direct311.routing.assignment.adapters import load_rules
 from direct311.routing.assignment.domain.rules import Condition, Outcome, Rule
 from direct311.routing.assignment.handlers import Routing
-from direct311.routing.job import Job
+from direct311.routing.job import Job, Work
 from direct311.routing.states import Move, allowed
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, routed_topic
@@ -183,6 +183,14 @@ async def test_a_job_that_is_held_for_identity_is_recalled_and_begins_again_when
     assert isinstance(released.events[0].data, ev.RequestRouted)
     assert released.events[0].data.revision == 2
     assert not released.state.overdue_noticed
+
+
+async def test_what_a_department_said_of_a_recalled_job_is_not_shown_to_the_next_one() -> None:
+    said = Work(step="scheduled", at=NOW, work_reference="W-7", assigned_to="Crew 7")
+    worked = (await job("in_progress")).worked("in_progress", 0, said, NOW)
+    held = state(await routing().updated(worked, updated(3, status="identity_required")))
+    released = state(await routing().updated(held, updated(4)))
+    assert (released.status, released.work) == ("routed", None)
 
 
 @pytest.mark.parametrize("status", WORKED)

@@ -145,8 +145,9 @@ class Job(RecordState):
         return replaced(self, media=media)
 
     def assigned(self, routed: ev.RequestRouted) -> "Job":
-        """A copy assigned to a department by this announcement. A new department begins from the
-        start, and the job may become late again."""
+        """A copy assigned to a department by this announcement. A job that is new, or
+        comes back after a recall, or moves begins from the start: what the department before said
+        of it is not for this one. A moved job may become late again."""
         first = self.department is None
         moved = not first and self.department != routed.department
         return replaced(
@@ -157,7 +158,7 @@ class Job(RecordState):
             revision=routed.revision,
             routed=routed,
             overdue_noticed=self.overdue_noticed and not moved,
-            work=None if moved else self.work,
+            work=None if first or moved else self.work,
             deliveries=self._sent(routed) if first or moved else self.deliveries,
         )
 

@@ -314,6 +314,21 @@ def test_a_shapefile_of_more_areas_than_a_set_may_have_is_not_read_to_its_end() 
         read_file(packed.getvalue(), projection="EPSG:4326", table=None)
 
 
+def test_an_empty_field_of_a_shapefile_is_no_code() -> None:
+    parts = {suffix: io.BytesIO() for suffix in ("shp", "dbf")}
+    with shapefile.Writer(**parts, shapeType=shapefile.POLYGON) as writer:
+        writer.field("MUNICID", "N", size=10)
+        writer.field("code", "C", size=10)
+        writer.poly([[[0, 0], [0, 1], [1, 1], [0, 0]]])
+        writer.record(None, "")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for suffix, part in parts.items():
+            archive.writestr(f"a.{suffix}", part.getvalue())
+    with pytest.raises(BoundaryError, match="has neither a code nor a name"):
+        read(packed.getvalue(), "EPSG:4326")
+
+
 @pytest.mark.parametrize("kind", [6, 7])
 def test_a_deep_nest_of_geometries_is_refused_before_it_ends_the_process(kind: int) -> None:
     # In a process of its own: GEOS would end it.

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from direct311.geo.boundaries.adapters import checks
 from direct311.geo.boundaries.adapters.checks import check
 from direct311.geo.boundaries.adapters.shapes import read_boundary_set
-from direct311.geo.boundaries.domain import BoundarySet
+from direct311.geo.boundaries.domain import BoundaryError, BoundarySet
 from direct311.geo.boundary_changes.domain import REACHED_AFTER, BoundaryVersion
 from direct311.runtime.errors import RefusedError
-from tests.unit.geo.boundaries.test_boundaries import collection, square
+from tests.unit.geo.boundaries.test_boundaries import Ring, collection, square
 from tests.unit.geo.boundary_changes.keeping import HERE, Keeping, towns
 
 pytestmark = pytest.mark.anyio
@@ -226,6 +227,22 @@ def test_a_narrow_gap_is_found_and_an_enclave_is_not() -> None:
     (gap,) = check(ring_with_hole(0.0004))
     assert (gap.kind, gap.features) == ("gap", ("1",))
     assert check(ring_with_hole(0.02)) == []
+
+
+def test_a_file_of_areas_that_all_lie_over_each_other_is_refused_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "MOST_PAIRS", 44)
+
+    def stacked(count: int) -> BoundarySet:
+        areas: list[tuple[dict[str, object], Ring]] = [
+            ({"code": str(number)}, square(-80.4, 25.6)) for number in range(count)
+        ]
+        return read_boundary_set(collection(*areas), layer="zone")
+
+    with pytest.raises(BoundaryError, match="too many areas that lie over each other"):
+        check(stacked(11))
+    assert len(check(stacked(9))) == 36
 
 
 async def test_what_would_change_is_counted_and_listed(geo: Keeping) -> None:

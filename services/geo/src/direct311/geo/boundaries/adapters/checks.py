@@ -7,7 +7,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from direct311.geo.boundaries.adapters.projection import point_to_degrees, shape_to_metres
-from direct311.geo.boundaries.domain import BoundarySet, Finding
+from direct311.geo.boundaries.domain import BoundaryError, BoundarySet, Finding
 
 LEAST_M2 = 1.0
 """Smaller overlaps and gaps come from the last digits of coordinates."""
@@ -19,9 +19,15 @@ unincorporated land between municipalities."""
 MOST_FINDINGS = 200
 """The most findings in one report, the largest first."""
 
+MOST_PAIRS = 100_000
+"""The most pairs of areas that touch or overlap. In most layers an area has about six neighbors."""
+
 
 def check(one: BoundarySet) -> Sequence[Finding]:
-    """Rings that crossed themselves, areas that overlap, and narrow gaps between areas."""
+    """Rings that crossed themselves, areas that overlap, and narrow gaps between areas.
+
+    :raises BoundaryError: so many areas overlap that it would take too long.
+    """
     shapes = [shape_to_metres(shape(dict(feature.geometry))) for feature in one.features]
     found = [*_overlaps(one, shapes), *_gaps(one, shapes)]
     found.sort(key=lambda each: (-each.area_m2, each.features))
@@ -31,14 +37,17 @@ def check(one: BoundarySet) -> Sequence[Finding]:
 
 def _overlaps(one: BoundarySet, shapes: Sequence[BaseGeometry]) -> Iterator[Finding]:
     tree = shapely.STRtree(shapes)
-    pairs = tree.query(shapes, predicate="intersects").T.tolist()
-    for first, second in pairs:
-        if first >= second:
-            continue
-        both = shapely.intersection(shapes[first], shapes[second])
-        if both.area > LEAST_M2:
-            codes = (one.features[first].code, one.features[second].code)
-            yield _finding("overlap", codes, both)
+    pairs = 0
+    for first, area in enumerate(shapes):
+        beside = tree.query(area, predicate="intersects").tolist()
+        for second in sorted(each for each in beside if each > first):
+            pairs += 1
+            if pairs > MOST_PAIRS:
+                raise BoundaryError("has too many areas that lie over each other to be checked")
+            both = shapely.intersection(area, shapes[second])
+            if both.area > LEAST_M2:
+                codes = (one.features[first].code, one.features[second].code)
+                yield _finding("overlap", codes, both)
 
 
 def _gaps(one: BoundarySet, shapes: Sequence[BaseGeometry]) -> Iterator[Finding]:

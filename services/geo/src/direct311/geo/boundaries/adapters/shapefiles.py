@@ -124,4 +124,5 @@ def _known(encoding: str) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return value if isinstance(value, (str, int, float)) else str(value)
+    # An empty field is no code and no name.
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)

@@ -36,6 +36,7 @@ class WorkingIntake(IntakeUnderTest):
             processor=self.processor,
             catalogue=CATALOGUE,
             protections=self.registry,
+            place_hashes=self.indexes.place,
             vault=self.vault,
             clock=self.clock,
             content_key=CONTENT_KEY,

@@ -246,6 +246,15 @@ async def test_moving_a_point_away_from_a_protected_home_does_not_end_its_protec
     assert not intake.follow.protect(checked).protected
 
 
+async def test_a_protected_home_that_geo_has_not_read_yet_stays_protected_too() -> None:
+    intake = WorkingIntake()
+    intake.registry.hashes |= {*intake.indexes.place("100 OLD ST", None, None)}
+    await intake.request("r-1", department="parks", place=OLD, place_checked=False)
+    intake.edit(place=NEW)
+    checked = await intake.taken(intake.follow.located, located(2))
+    assert (checked.protected, checked.listed) == (True, False)
+
+
 async def test_an_old_place_that_nobody_protects_leaves_no_values() -> None:
     intake = WorkingIntake()
     before = await stored(intake)

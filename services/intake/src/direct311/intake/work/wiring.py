@@ -31,6 +31,7 @@ def wire(
         processor=lifecycle.processor,
         catalogue=catalogue,
         protections=protections,
+        place_hashes=sealing.indexes.place,
         vault=sealing.vault,
         clock=clock,
         content_key=sealing.indexes.content_key,

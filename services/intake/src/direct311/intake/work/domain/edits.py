@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -85,11 +85,14 @@ def check_movable(request: ServiceRequest) -> None:
 
 
 def moved_indexes(
-    request: ServiceRequest, protecting: Callable[[str], bool]
+    request: ServiceRequest, place: Collection[str], protecting: Callable[[str], bool]
 ) -> Mapping[str, tuple[str, ...]]:
     """The request's index values at a new place. The old place's values go, except those that the
-    registry protects: what was written and photographed there stays protected."""
-    kept = {value for value in request.indexes.get("place", ()) if protecting(value)}
+    registry protects: what was written and photographed there stays protected.
+
+    :param place: the old place's values, also if it was not checked yet.
+    """
+    kept = {value for value in place if protecting(value)}
     indexes = {kind: values for kind, values in request.indexes.items() if kind != "place"}
     if kept:
         indexes[SUPERSEDED] = tuple(sorted({*request.indexes.get(SUPERSEDED, ()), *kept}))

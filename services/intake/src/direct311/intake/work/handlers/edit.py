@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
 from direct311.intake.county import day_of
+from direct311.intake.indexes.handlers.places import PlaceHashes, place_values
 from direct311.intake.indexes.ports import Protections
 from direct311.intake.request import (
     CLOSED,
@@ -54,6 +55,7 @@ class EditRequest:
         processor: EventProcessor[ServiceRequest],
         catalogue: Catalogue,
         protections: Protections,
+        place_hashes: PlaceHashes,
         vault: Vault,
         clock: Clock,
         content_key: bytes,
@@ -61,6 +63,7 @@ class EditRequest:
         self._processor = processor
         self._catalogue = catalogue
         self._protections = protections
+        self._place_hashes = place_hashes
         self._vault = vault
         self._clock = clock
         self._content_key = content_key
@@ -145,7 +148,8 @@ class EditRequest:
         after = state.answered_anew(answers)
         if "place" in parts and place is not None:
             check_movable(state)
-            after = after.moved(place, moved_indexes(state, self._protects))
+            old = state.indexes.get("place") or place_values(self._place_hashes, state)
+            after = after.moved(place, moved_indexes(state, old, self._protects))
         if "type" in parts:
             after = self._retyped(after, service)
         begins = after.status != state.status

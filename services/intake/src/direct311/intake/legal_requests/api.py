@@ -23,7 +23,8 @@ LARGEST_DOCUMENT: Final = 8 * 1024**2
 LARGEST_FORM: Final = 12 * 1024**2
 """In bytes: a document in base64, and what is said about it."""
 MOST_AT_ONCE: Final = 8
-"""How many forms are received at the same time. Each may fill the memory of `LARGEST_FORM`."""
+"""How many forms are in hand at the same time. Each may take the memory of `LARGEST_FORM` several
+times: as it comes, as text, and as it is passed on."""
 MOST_OF_AN_ADDRESS: Final = 2
 _BASE64: Final = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _EXAMPLES: Final[list[dict[str, Any]]] = [

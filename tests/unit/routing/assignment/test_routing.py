@@ -248,6 +248,13 @@ async def test_a_job_at_a_new_place_has_no_department_until_the_place_is_checked
         assert three.routed.request_version == (2 if final else 4)
 
 
+async def test_a_recalled_job_takes_no_words_of_its_department_to_the_next_one() -> None:
+    said = Work(step="assigned", at=NOW, assigned_to="J. Sample", work_reference="WO-1")
+    one = (await job("in_progress")).model_copy(update={"work": said})
+    two = state(await routing().updated(one, updated(3, place_version=2, place_checked=False)))
+    assert (two.department, two.work) == (None, None)
+
+
 # ---------------------------------------------------------------- protection
 
 

@@ -199,12 +199,14 @@ class Job(RecordState):
         )
 
     def recalled(self) -> "Job":
-        """A copy that no longer belongs to any department. The next one may become late again."""
+        """A copy that no longer belongs to any department. The next one may become late again, and
+        does not read what the one before said of its work."""
         return replaced(
             self,
             department=None,
             due_on=None,
             routed=None,
+            work=None,
             overdue_noticed=False,
             deliveries=tuple(each.over() for each in self.known_deliveries),
         )

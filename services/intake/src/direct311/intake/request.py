@@ -83,6 +83,10 @@ class Note(Model):
     content: str = ""
     by: str = ""
 
+    def without_status(self) -> "Note":
+        """A copy that only says something: it changes no status."""
+        return replaced(self, kind="notice", status=None)
+
 
 class Located(Model):
     """What geo found, as far as intake shows it. Degrees in WGS 84.

@@ -207,7 +207,7 @@ class Follow:
             # Sent before the department learned that the reporter withdrew it.
             return Change(state.noted(note))
         if _taken_back(state, work.status):
-            return Change(state.noted(_only_said(note)))
+            return Change(state.noted(note.without_status()))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))
 
@@ -234,7 +234,7 @@ class Follow:
         if state.status == "withdrawn":
             return Change(state.noted(note))
         if _taken_back(state, work.status):
-            return Change(state.noted(_only_said(note)) if note.text else state)
+            return Change(state.noted(note.without_status()) if note.text else state)
         if work.status == state.status:
             return Change(state.noticed(note))
         after = telling(state, state.worked(work, note), event.id, now)
@@ -246,8 +246,3 @@ def _taken_back(state: ServiceRequest, status: ev.RequestStatus) -> bool:
     leaves a finished job where it is."""
     held = state.status == "identity_required"
     return held or (state.awaits_routing and status not in CLOSED)
-
-
-def _only_said(note: Note) -> Note:
-    """The department's words, as a line of the history that changes no status."""
-    return note.model_copy(update={"kind": "notice", "status": None})

@@ -241,6 +241,17 @@ async def test_a_closed_request_keeps_its_state_and_restarts_its_clock(
         )
 
 
+async def test_a_type_that_the_public_may_not_see_takes_the_request_off_every_list() -> None:
+    intake = WorkingIntake()
+    await intake.request("r-1", department="parks", status="routed", listed=True)
+    private = next(each for each in CATALOGUE.services if each.type == "blackbox")
+    assert intake.edit(service_code=private.service_code).status_code == 200
+    assert (intake.state().listed, intake.state().is_public) == (False, False)
+    # Another type does not show it again.
+    intake.edit(at=1, service_code=PLAIN.service_code)
+    assert not intake.follow.protect(intake.state()).listed
+
+
 async def test_a_type_where_life_may_be_in_danger_is_marked(intake: WorkingIntake) -> None:
     assert intake.edit(service_code=HINTED.service_code).json()["emergency_assistance"] is True
     # What somebody's words suggested stays, whatever the type.

@@ -227,12 +227,12 @@ class ServiceRequest(RecordState):
     the home is protected, so the request is `protected`. `listed`: shown in public lists.
     `place_version` counts the place's changes. `read`: how geo reads the given
     address and address id; only the registry uses it. `delivery`: what the type promised when the
-    request was accepted, whatever the type is now. `token`: unique among all requests; only a batch
-    request has one. `contact_by`: how the reporter consented to be contacted, `None` if not asked.
-    `mail_after`: when to try `mail` next. `edits`: what staff changed; its length counts as the
-    version for staff, because `version` also moves when a service says something. `routed_from`:
-    the version from which a routing counts; an earlier one is from before the job was taken back.
-    `retyped_at`: when staff last changed the type.
+    request was accepted, or `blackbox` since staff gave it such a type. `token`: unique among all
+    requests; only a batch request has one. `contact_by`: how the reporter consented to be
+    contacted, `None` if not asked. `mail_after`: when to try `mail` next. `edits`: what staff
+    changed; its length counts as the version for staff, because `version` also moves when a service
+    says something. `routed_from`: the version from which a routing counts; an earlier one is from
+    before the job was taken back. `retyped_at`: when staff last changed the type.
     """
 
     client_id: str = ""
@@ -452,13 +452,18 @@ class ServiceRequest(RecordState):
         """A copy with other answers to the type's questions."""
         return replaced(self, attributes=attributes)
 
-    def retyped(self, service_code: str, *, urgent: bool, at: datetime) -> "ServiceRequest":
+    def retyped(
+        self, service_code: str, *, urgent: bool, public: bool, at: datetime
+    ) -> "ServiceRequest":
         """A copy of another type. `urgent`: somebody's life may be in danger where this type is
-        reported."""
+        reported. Unless requests of the type are `public`, this one is not from now on, and no
+        later type makes it so again."""
         return replaced(
             self,
             service_code=service_code,
             retyped_at=at,
+            delivery=self.delivery if public else "blackbox",
+            listed=self.listed and public,
             emergency_assistance=self.emergency_assistance or urgent,
         )
 

@@ -194,7 +194,10 @@ class EditRequest:
     def _retyped(self, state: ServiceRequest, service: ServiceType) -> ServiceRequest:
         """The request under the rules of its new type."""
         after = state.retyped(
-            service.service_code, urgent=service.flags.emergency_hint, at=self._clock.now()
+            service.service_code,
+            urgent=service.flags.emergency_hint,
+            public=service.type != "blackbox",
+            at=self._clock.now(),
         )
         if state.status in CLOSED:
             return after

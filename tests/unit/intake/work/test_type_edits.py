@@ -217,6 +217,29 @@ async def test_what_was_on_its_way_before_the_hold_does_not_lift_it(intake: Work
     assert (await intake.taken(intake.follow.worked, worked(7, "fixed"))).status == "fixed"
 
 
+async def test_a_step_that_was_on_its_way_before_the_hold_does_not_lift_it(
+    intake: WorkingIntake,
+) -> None:
+    intake.edit(service_code=ENFORCED.service_code)
+    before = after = intake.state()
+    for version, status, note in ((4, "in_progress", ""), (5, "fixed", "We were there.")):
+        step = ev.WorkUpdatedV2(
+            record_id="r-1",
+            version=version,
+            department="parks",
+            update_id=f"u-{version}",
+            step="resolved",
+            status=status,
+            occurred_at=NOW,
+            accepted_at=NOW,
+            note=note,
+        )
+        after = await intake.taken(intake.follow.reported, step)
+        assert (after.status, after.closed_at) == ("identity_required", None)
+    (said,) = after.notes[len(before.notes) :]
+    assert (said.kind, said.status, said.text) == ("notice", None, "We were there.")
+
+
 async def test_a_closed_request_keeps_its_state_and_restarts_its_clock(
     intake: WorkingIntake,
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from direct311.redaction.leaks import WithheldValue, fingerprints
 from direct311.retention.packages.leaks import FoundLeak, extracted, leaks_in
-from direct311.runtime.extraction import documents
+from direct311.runtime.extraction import archives
 from tests.support.leaks import MARK, MadeRecord, made_records, planted
 
 KEY = os.urandom(32)
@@ -302,7 +302,7 @@ def test_a_found_entry_has_the_hash_of_its_bytes_unless_it_does_not_unpack(
     assert broken == sha256(b'a.csv\0a,"b').hexdigest()
     assert contents(zipped_of({"b.csv": 'a,"b'})) != [broken]
     # Somebody can clear a file that is too large to search, by its hash.
-    monkeypatch.setattr(documents, "LARGEST_ENTRY", 100)
+    monkeypatch.setattr(archives, "LARGEST_ENTRY", 100)
     large = b"x" * 5_000_000
     assert contents(zipped_of({"a.txt": large})) == [sha256(b"a.txt\0" + large).hexdigest()]
     package = bytearray(zipped_of({"a.txt": os.urandom(64).hex()}))

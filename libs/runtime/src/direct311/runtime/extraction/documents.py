@@ -9,26 +9,23 @@ names of a package's entries say whose text is in them.
 import base64
 import contextlib
 import csv
+import html
 import io
 import json
 import re
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import pikepdf
 
 from direct311.runtime.extraction import tags
+from direct311.runtime.extraction.archives import entries_of_others
 from direct311.runtime.extraction.pieces import Extracted, NotExtractableError
 
-LARGEST_ENTRY: Final = 256 * 1024 * 1024
-"""The most unpacked bytes of one entry or stream: a larger one is not extracted."""
-LARGEST_PACKAGE: Final = 4 * 1024 * 1024 * 1024
-"""The most unpacked bytes of a package whose text is searched."""
 LARGEST_STREAM: Final = 64 * 1024 * 1024
 """The most unpacked bytes of one stream of a PDF."""
 LARGEST_DRAWING: Final = 8 * 1024 * 1024
@@ -54,7 +51,13 @@ _RECORD: Final = re.compile(
     r"^data/(?:records|media)/(?P<record_id>[A-Za-z0-9_-]{1,64})(?:\.json$|/)"
 )
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv")
+_TEXTS: Final = (".txt", ".note", ".md", ".xml", ".html", ".tsv", ".rels", ".vml", ".rdf")
+_OF_OFFICES: Final = re.compile(
+    r"(?:^|/)(?:mimetype|layout-cache|printersettings\d*\.bin)$", re.IGNORECASE
+)
+"""What documents of an office have in them besides texts and pictures, and do not compress."""
+_END_OF_PARAGRAPH: Final = re.compile(r"</(?:w:p|text:p|text:h|si|a:p)>")
+_MARKUP: Final = re.compile(r"<[^>]*>")
 _COLUMN: Final = "record_id"
 OTHERS: Final = "data/media/"
 """Where the files of residents lie."""
@@ -73,16 +76,6 @@ _MIDDLE: Final = re.compile(r"<([0-9A-Fa-f\s]+)>")
 
 SEVERAL: Final = ""
 """In place of a record: only what is looked for everywhere is looked for."""
-
-DOES_NOT_UNPACK: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    OSError,
-)
-"""What reading an entry raises."""
 
 
 def extracted_here(name: str, content: bytes, depth: int = 0) -> Iterator[Extracted]:
@@ -108,7 +101,9 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
             replace(piece, entry=name, record_id=record_id) for piece in _pdf(content, depth)
         )
     elif zipfile.is_zipfile(io.BytesIO(content)):
-        for entry in entries_of(io.BytesIO(content)):
+        entries, beside = entries_of_others(io.BytesIO(content))
+        yield from (Extracted(name, text, record_id) for text in tags.texts_in(beside))
+        for entry in entries:
             yield Extracted(name, _with_words_apart(entry.name), record_id)
             inner = entry.content()
             yield Extracted(name, "", record_id, sha256(inner).digest())
@@ -123,7 +118,13 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
         pieces = _csv(_decoded(content), by_record=name.startswith(_PAYLOAD))
         yield from (Extracted(name, *piece) for piece in pieces)
     elif lower.endswith(_TEXTS):
-        yield Extracted(name, _decoded(content), record_id)
+        text = _decoded(content)
+        yield Extracted(name, text, record_id)
+        if text.lstrip().startswith("<"):
+            # A word of a document may be spread over several elements.
+            yield Extracted(name, without_markup(text), record_id)
+    elif depth > 0 and _OF_OFFICES.search(name):
+        yield from (Extracted(name, text, record_id) for text in tags.texts_in(content))
     elif lower.endswith(tags.ENDINGS):
         try:
             yield from (Extracted(name, text, record_id) for text in tags.texts_in(content))
@@ -133,83 +134,13 @@ def _extracted(name: str, content: bytes, depth: int) -> Iterator[Extracted]:
         raise NotExtractableError("not a kind of file that can be searched")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-
-    @property
-    def name(self) -> str:
-        return self.info.filename
-
-    def content(self) -> bytes:
-        """:raises NotExtractableError: it does not unpack, or not to what it says."""
-        if self.info.file_size > LARGEST_ENTRY:
-            raise NotExtractableError("an entry is larger than it may be")
-        # It gives what was written without a copy, so an entry is in memory once.
-        read = io.BytesIO()
-        left = self.info.file_size + 1
-        try:
-            with self.archive.open(self.info) as file:
-                # Piece by piece: the library copies what it has read so far at each step.
-                while left > 0 and (piece := file.read(min(left, PIECE))):
-                    left -= read.write(piece)
-        except DOES_NOT_UNPACK:
-            raise NotExtractableError("an entry does not unpack") from None
-        content = read.getvalue()
-        if len(content) != self.info.file_size:
-            raise NotExtractableError("an entry is larger than it may be")
-        return content
-
-
-def entries_of(package: BinaryIO) -> Iterator[Entry]:
-    """The files of a zip. What lies outside of them is a file that cannot be searched."""
-    try:
-        archive = zipfile.ZipFile(package)
-        infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
-        raise NotExtractableError("not a zip") from None
-    if sum(info.file_size for info in infos) > LARGEST_PACKAGE:
-        raise NotExtractableError("too large")
-    if archive.comment or any(info.comment or info.extra for info in infos):
-        raise NotExtractableError("it has comments or extra fields")
-    if not _is_gapless(package, archive, infos):
-        raise NotExtractableError("it has bytes between its entries")
-    for info in infos:
-        if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
-            raise NotExtractableError("it has folders or links")
-        yield Entry(archive, info)
-
-
-_LOCAL_HEADER: Final = 30
-PIECE: Final = 1024 * 1024
-
-
-def _is_gapless(
-    package: BinaryIO, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo]
-) -> bool:
-    """Whether the entries follow each other from the first byte to the directory, each with the
-    name that the directory has."""
-    at = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        package.seek(at)
-        header = package.read(_LOCAL_HEADER)
-        if info.header_offset != at or len(header) < _LOCAL_HEADER:
-            return False
-        name, extra = (int.from_bytes(header[start : start + 2], "little") for start in (26, 28))
-        told = package.read(name)
-        if extra or told != info.orig_filename.encode(
-            "utf-8" if info.flag_bits & 0x800 else "cp437"
-        ):
-            return False
-        if info.flag_bits & 0x08:
-            return False
-        at += _LOCAL_HEADER + name + info.compress_size
-    return at == archive.start_dir
-
-
 def name_of(name: str) -> Extracted:
     return Extracted(name, _with_words_apart(name), record_of(name))
+
+
+def without_markup(text: str) -> str:
+    """What XML or HTML says, with a blank line after each paragraph of a document of an office."""
+    return html.unescape(_MARKUP.sub("", _END_OF_PARAGRAPH.sub("\n\n", text)))
 
 
 def _with_words_apart(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 
 ENDINGS: Final = (
     *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".avif", ".tif", ".tiff", ".bmp"),
+    *(".emf", ".wmf"),
     *(".mp4", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".mpg"),
     *(".mp3", ".m4a", ".aac", ".amr", ".flac", ".ogg", ".wav"),
 )

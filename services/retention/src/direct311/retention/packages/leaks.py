@@ -14,15 +14,8 @@ from typing import BinaryIO, Final
 from direct311.redaction.leak_scan import LeakScanner
 from direct311.redaction.leaks import Fingerprint, Keyed
 from direct311.runtime.extraction import confined, tags
-from direct311.runtime.extraction.documents import (
-    DOES_NOT_UNPACK,
-    OTHERS,
-    PIECE,
-    Entry,
-    entries_of,
-    extracted_here,
-    name_of,
-)
+from direct311.runtime.extraction.archives import DOES_NOT_UNPACK, PIECE, Entry, entries_of
+from direct311.runtime.extraction.documents import OTHERS, extracted_here, name_of
 from direct311.runtime.extraction.pieces import Extracted, NotExtractableError
 
 

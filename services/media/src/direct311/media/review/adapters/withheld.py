@@ -31,11 +31,11 @@ from direct311.redaction.leaks import (
     is_nobody,
     normal_form,
 )
+from direct311.runtime.extraction.archives import DOES_NOT_UNPACK, Entry
 from direct311.runtime.extraction.documents import (
-    DOES_NOT_UNPACK,
-    Entry,
     extracted_here,
     name_of_attached,
+    without_markup,
 )
 from direct311.runtime.extraction.pdf_notes import Note, pdf_notes, xmp_notes
 from direct311.runtime.extraction.pieces import NotExtractableError
@@ -60,8 +60,6 @@ _ENDINGS: Final = {
 _ABOUT: Final = ("docProps/core.xml", "meta.xml")
 """Where documents of an office say who wrote them and what they are called, in the words of Dublin
 Core, as PDFs do."""
-_END_OF_PARAGRAPH: Final = re.compile(r"</(?:w:p|text:p|text:h|si|a:p)>")
-_TAG: Final = re.compile(r"<[^>]*>")
 _BLANK_LINE: Final = re.compile(r"\n\s*\n")
 
 
@@ -184,7 +182,7 @@ class _Withheld:
 
     def _paragraphs(self, text: str) -> None:
         if text.lstrip().startswith("<"):
-            text = _TAG.sub("", _END_OF_PARAGRAPH.sub("\n\n", text))
+            text = without_markup(text)
         for paragraph in _BLANK_LINE.split(text):
             self._page(paragraph)
 

@@ -1,18 +1,22 @@
 """A working day's corrections: each is seen by reporter, department, Open311 and history."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.app_api import NOTICE, App, mailed, text_of
 from tests.support.county import County, Document, until
+from tests.support.runtime import new_id
 from tests.support.submissions import ENFORCEMENT, MIAMI_BEACH, submission
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
 DEPARTMENT = "animal_services"
 STAFF = f"department:{DEPARTMENT}"
+CANARY = "Wurzelgruber"
 WHY = "The resident chose the wrong one."
 BEACH = {"latitude": float(MIAMI_BEACH["lat"]), "longitude": float(MIAMI_BEACH["long"])}
 
@@ -63,6 +67,71 @@ async def _told(county: County, record_id: str, count: int) -> Sequence[Document
         return found if len(found) >= count else None
 
     return await until(look, "the department is told")
+
+
+async def test_call_taken(county: County) -> None:
+    policy = (await county.http.get(f"{county.known.services['intake']}/v1/policy")).json()
+    mailbox = f"{new_id('call')}@example.org"
+    order = {
+        "channel": "phone",
+        "service_code": "ANI-STRAY-DOG",
+        "lat": 25.666,
+        "long": -80.358,
+        "description": "It bites. Call me at 305-555-0165.",
+        "last_name": CANARY,
+        "email": mailbox,
+        "phone": "305-555-0165",
+    }
+    unread = await county.ask("POST", "intake", "/v1/work/requests", "agent", "olga", order)
+    assert unread.status_code == 422
+    headers = await county.session.headers("intake", "agent", "olga")
+    headers["Idempotency-Key"] = new_id("call")
+    url = f"{county.known.services['intake']}/v1/work/requests"
+    unread = await county.http.post(url, json=order, headers=headers)
+    assert (unread.status_code, unread.json()["field"]) == (409, "notices")
+    order["notices"] = {
+        "policy_version": policy["version"],
+        "email_notice_version": NOTICE,
+        "language": "es",
+        "read_by": "agent",
+    }
+    answers = [await county.http.post(url, json=order, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 200], answers[0].text
+    answer = answers[0]
+    record_id = answer.json()["service_request_id"]
+    assert (answer.headers["etag"], answer.json()["code_sent"]) == ('"0"', True)
+    assert record_id in answer.json()["tell"]
+    assert not re.search(f"{CANARY}|{mailbox}|0165", answer.text)
+
+    # The department gets it, without the person or the agent.
+    assert (await county.routed(record_id))["department"] == DEPARTMENT
+    (told,) = await _told(county, record_id, 1)
+    assert not re.search(f"{CANARY}|{mailbox}|0165|olga", str(told))
+    shown = (await _work(county, record_id)).json()
+    assert (shown["channel"], shown["call"]) == (
+        "phone",
+        {"by": "olga", "language": "es", "notices_read_by": "agent"},
+    )
+    assert "olga" not in str(await county.request(record_id))
+
+    async def logged() -> bool:
+        path = f"/v1/entries?record={record_id}&reference=LETTER-1&limit=100"
+        entries = (await county.get("audit", path, "auditor"))["entries"]
+        sealed = [each for each in entries if each["action"] == "seal"]
+        return [each["actor"] for each in sealed if each["service"] == "intake"] == ["olga"]
+
+    await until(logged, "the log names the agent, once")
+
+    # The caller's code opens it.
+    *_, message = await mailed(county, mailbox)
+    code = re.search(r"\b\d{8}\b", text_of(message))
+    assert code is not None
+    app = App(county)
+    link = await app.call("POST", f"/v1/requests/{record_id}/codes/redeem", {"code": code[0]})
+    assert link.status_code == 200, link.text
+    followed = await _followed(county, record_id, link.json()["token"])
+    assert followed["service_request_id"] == record_id
+    assert "olga" not in str(followed)
 
 
 async def test_wrong_type(county: County) -> None:

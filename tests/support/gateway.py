@@ -85,8 +85,8 @@ class Gateway:
             clock=intake.clock,
             content_key=intake.indexes.content_key,
         )
-        agreement = Agreement(POLICIES, intake.clock)
-        accept = Accept(
+        self.agreement = agreement = Agreement(POLICIES, intake.clock)
+        self.accept = accept = Accept(
             catalogue=CATALOGUE,
             agreement=agreement,
             submit=submit,

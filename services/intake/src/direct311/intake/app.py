@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from direct311.intake import sealing as sealed
 from direct311.intake.breach_notices import wiring as breach_notice_wiring
+from direct311.intake.calls import wiring as call_wiring
 from direct311.intake.case_messages import wiring as case_messages_wiring
 from direct311.intake.catalogue import wiring as catalogue_wiring
 from direct311.intake.catalogue.wiring import CatalogueData
@@ -363,4 +364,5 @@ def routers_of(intake: Intake) -> list[APIRouter]:
             intake.protection.protections,
             who,
         ),
+        call_wiring.wire(intake.sealing, intake.submissions, intake.lifecycle, reporters, who),
     ]

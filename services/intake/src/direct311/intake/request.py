@@ -207,6 +207,20 @@ class StaffEdit(Model):
     place: ev.Place | None = None
 
 
+NoticesReader = Literal["agent", "interpreter", "recording"]
+"""Who reads the notices to somebody who calls or comes to the counter."""
+
+
+class CallTaken(Model):
+    """Staff took the request from somebody who called or came to the counter. `by`: who took it;
+    `language` and `notices_read_by`: how the notices were read aloud. Their versions are in the
+    request's `policy`."""
+
+    by: str
+    language: Language
+    notices_read_by: NoticesReader
+
+
 class BreachNoticeSent(Model):
     """The reporter was told of a breach by e-mail. `notice_id`: which breach."""
 
@@ -232,7 +246,8 @@ class ServiceRequest(RecordState):
     contacted, `None` if not asked. `mail_after`: when to try `mail` next. `edits`: what staff
     changed; its length counts as the version for staff, because `version` also moves when a service
     says something. `routed_from`: the version from which a routing counts; an earlier one is from
-    before the job was taken back. `retyped_at`: when staff last changed the type.
+    before the job was taken back. `retyped_at`: when staff last changed the type. `call`: who took
+    it, if it did not come through a front end; only staff see that.
     """
 
     client_id: str = ""
@@ -287,6 +302,7 @@ class ServiceRequest(RecordState):
     edits: tuple[StaffEdit, ...] = ()
     routed_from: int = 0
     retyped_at: Instant | None = None
+    call: CallTaken | None = None
 
     def opens_again(self, at: datetime, window: timedelta) -> bool:
         """Whether the answer to a retry may contain the link that opens the request: within

@@ -38,6 +38,7 @@ class RolesFile(Model, extra="forbid"):
     case_searches: Roles
     breach_notices: Roles
     work: Roles
+    calls: Roles
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:

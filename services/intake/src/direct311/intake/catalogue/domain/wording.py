@@ -67,6 +67,28 @@ CONSENT_NEEDED: Wording = {
     "policy_version li.",
 }
 """`version`: the policy's, or the notice's; `read_at`: where."""
+CALL_NUMBER: Wording = {
+    "en": "The number of your request is {number}.",
+    "es": "El número de su solicitud es {number}.",
+    "ht": "Nimewo demann ou an se {number}.",
+}
+CALL_CODE: Wording = {
+    "en": "A code is sent to your e-mail address. It is good for ten minutes; with it and the "
+    "number you can open your request.",
+    "es": "Se envía un código a su dirección de correo electrónico. Es válido durante diez "
+    "minutos; con él y con el número puede abrir su solicitud.",
+    "ht": "Nou voye yon kòd nan adrès imèl ou. Li bon pandan dis minit; avèk li ak nimewo a, ou ka "
+    "louvri demann ou an.",
+}
+CALL_POLICY: Wording = {
+    "en": "Read the privacy policy {version} to the caller before you take the request, and send "
+    "its version. {title}. {body}",
+    "es": "Lea la política de privacidad {version} a quien llama antes de tomar la solicitud, y "
+    "envíe su versión. {title}. {body}",
+    "ht": "Li règ vi prive {version} bay moun k ap rele a anvan ou pran demann lan, epi voye "
+    "vèsyon li. {title}. {body}",
+}
+"""For who takes a call: `version`, `title` and `body` of the policy in force."""
 BATCH: Wording = {
     "en": "You will find the number of your request with the token, once its place was checked.",
     "es": (

@@ -89,11 +89,11 @@ NAMING = Naming(
 """What `/v1` calls the fields of a submission."""
 
 
-def malformed(wrong: Sequence[Wrong]) -> MalformedError:
+def malformed(wrong: Sequence[Wrong], naming: Naming = NAMING) -> MalformedError:
     """The same problems in the words of `/v1`. Problems with the request itself come first."""
     ordered = sorted(wrong, key=lambda each: each.field.name == "app")
     return MalformedError(
-        FieldProblem(field=NAMING.of(each.field), detail=NAMING.said(each), code=each.code)
+        FieldProblem(field=naming.of(each.field), detail=naming.said(each), code=each.code)
         for each in ordered
     )
 

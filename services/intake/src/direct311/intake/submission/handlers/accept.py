@@ -12,7 +12,7 @@ from direct311.intake.submission.domain.draft import Draft
 from direct311.intake.submission.domain.wrong import Field, Wrong
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.check import Way, check
-from direct311.intake.submission.handlers.submit import Accepted, Submit
+from direct311.intake.submission.handlers.submit import Accepted, Desk, Submit
 from direct311.intake.uploads.ports import File
 from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.clock import Clock
@@ -33,13 +33,15 @@ class WrongSubmissionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who sends a submission, and how. `client`: the admitted client, whose call has been counted.
-    `source`: the network address. `link_wanted`: whether the answer may contain a signed link."""
+    `source`: the network address. `link_wanted`: whether the answer may contain a signed link.
+    `desk`: the staff who take the submission for somebody else."""
 
     client: Client
     source: str
     language: Language
     idempotency_key: str | None = None
     link_wanted: bool = True
+    desk: Desk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Accept:
         if key is not None and not _is_key(key):
             raise WrongSubmissionError([Wrong("key_form", Field("idempotency_key"))])
         accepted = await self._submit(
-            submission, files, sender.client, service, policy, key, sender.source
+            submission, files, sender.client, service, policy, key, sender.source, sender.desk
         )
         notice = self._agreement.notice(accepted, submission, sender.language)
         return Receipt(accepted, notice, self._link(accepted) if sender.link_wanted else None)

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,7 +18,13 @@ from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
 from direct311.intake.language import Language
 from direct311.intake.masked import MASKED_CONTACT
-from direct311.intake.request import READINGS, ServiceRequest, SuspicionFlag, created
+from direct311.intake.request import (
+    READINGS,
+    CallTaken,
+    ServiceRequest,
+    SuspicionFlag,
+    created,
+)
 from direct311.intake.retries import unguessable
 from direct311.intake.submission.domain.identity import accepted_status
 from direct311.intake.submission.domain.submission import Submission
@@ -66,6 +72,16 @@ class Accepted:
     def public_id(self) -> str | None:
         """The request's number, if the answer to a submission may contain it."""
         return self.record_id if self.delivery == "realtime" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Staff who take a submission for somebody else. `call` stays with the request. `write_down`
+    is told the request's id and the names of the fields that will be sealed, before anything is
+    stored; if it raises, nothing is stored."""
+
+    call: CallTaken
+    write_down: Callable[[str, tuple[str, ...]], Awaitable[None]]
 
 
 class Submit:
@@ -121,20 +137,21 @@ class Submit:
         policy: PolicyVersion,
         idempotency_key: str | None,
         source: str = "",
+        desk: Desk | None = None,
     ) -> Accepted:
         """Store the request once, however often it is sent.
 
         `source`: the address that it came from. Without a key, the same content is a retry only if
-        it comes from the same address.
-        :raises RefusedError: the key was used for other content, or a file that the submission
-            names was not uploaded.
+        it comes from the same address. `desk`: the staff who take it, if they do.
+        :raises RefusedError: the key was used for other content, a file that the submission names
+            was not uploaded, or what `desk` must write down could not be written.
         :raises TransientError: the database, the store or the media service did not accept it;
             nothing is left half stored.
         """
         self._load.add(1)
         try:
             return await self._accept(
-                submission, files, client, service, policy, idempotency_key, source
+                submission, files, client, service, policy, idempotency_key, source, desk
             )
         finally:
             self._load.add(-1)
@@ -148,6 +165,7 @@ class Submit:
         policy: PolicyVersion,
         idempotency_key: str | None,
         source: str,
+        desk: Desk | None,
     ) -> Accepted:
         now = self._clock.now()
         # A large file takes tens of milliseconds, during which nobody else would be answered.
@@ -164,8 +182,9 @@ class Submit:
             # somebody reported.
             keys = [_key_of_day(client, sent, at) for at in (since, now)]
             known = await self._submissions.first_under(keys, since)
-        elif key is not None and (files or submission.uploads):
-            # With files, a repeat would cost uploads; without files, the unique key is enough.
+        elif key is not None and (files or submission.uploads or desk is not None):
+            # A repeat with files would cost uploads, and one by staff an entry of the log about a
+            # request that is not stored. For others the unique key is enough.
             known = await self._submissions.by_idempotency(key)
         if known is not None:
             return self._again(known, fingerprint, submission, service, now)
@@ -199,6 +218,8 @@ class Submit:
             if not home.settled:
                 versions, unread_at = (), now
         hashes = [value for values in indexes.values() for value in values]
+        if desk is not None:
+            await desk.write_down(record_id, tuple(sorted(sealed)))
         flags: list[SuspicionFlag] = ["repeat_content"] if like is not None else []
         if same_image is not None:
             flags.append("repeat_image")
@@ -245,6 +266,7 @@ class Submit:
             token=self._token(record_id) if service.type == "batch" else None,
             emergency_assistance=danger,
             contact_by=submission.contact_by,
+            call=desk.call if desk is not None else None,
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from direct311.intake.request import (
     BY_RESIDENTS,
+    CallTaken,
     EditedPart,
     Note,
     ServiceRequest,
@@ -96,9 +97,10 @@ class WorkRequest(WorkRow):
     """A request with everything that is not personal. `text` and `attributes` are the redacted
     copies. `place` is the one that departments get: nothing until it was checked, and of a
     protected request only its municipality. A protected request names no other one, whose place may
-    be public."""
+    be public. `call`: who took it, if staff did."""
 
     channel: str
+    call: CallTaken | None
     held_because: str | None
     duplicate_of: str | None
     likely_repeat_of: str | None
@@ -123,6 +125,7 @@ def whole(request: ServiceRequest) -> WorkRequest:
         | request.model_dump(
             include={
                 "channel",
+                "call",
                 "held_because",
                 "text",
                 "attributes",

@@ -264,6 +264,36 @@ async def test_a_closed_request_keeps_its_state_and_restarts_its_clock(
         )
 
 
+@pytest.mark.parametrize(
+    ("person", "reopened"), [({}, "identity_required"), (NAMED, "in_progress")]
+)
+async def test_a_closed_complaint_of_nobody_is_held_and_not_reopened(
+    intake: WorkingIntake, person: dict[str, str], reopened: ev.RequestStatus
+) -> None:
+    await intake.request("r-1", person, department="parks", status="fixed", closed_at=NOW)
+    intake.edit(service_code=ENFORCED.service_code)
+    step = ev.WorkUpdatedV2(
+        record_id="r-1",
+        version=4,
+        department="parks",
+        update_id="u-4",
+        step="reopened",
+        status="in_progress",
+        occurred_at=NOW,
+        accepted_at=NOW,
+        note="It is there again.",
+    )
+    change = await intake.follow.reported(intake.state(), intake.event(step))
+    assert change is not None
+    after = change.state
+    assert (after.status, after.closed_at) == (reopened, None)
+    assert "It is there again." in [each.text for each in after.notes]
+    assert after.notes[-1].status == reopened
+    (said,) = change.events
+    assert isinstance(said.data, ev.RequestUpdated)
+    assert (said.data.status, said.data.changed) == (reopened, ("status",))
+
+
 async def test_a_type_that_the_public_may_not_see_takes_the_request_off_every_list() -> None:
     intake = WorkingIntake()
     await intake.request("r-1", department="parks", status="routed", listed=True)

@@ -12,6 +12,8 @@ from direct311.schemas import events as ev
 
 T = TypeVar("T")
 
+NAME_AND_ADDRESS = frozenset({"first_name", "last_name", "reporter_address"})
+"""What a complaint to code enforcement must have (sections 125.69, 162.06 and 162.21, F.S.)."""
 CLOSED: frozenset[ev.RequestStatus] = frozenset(
     {"duplicate", "fixed", "closed", "closed_unfounded", "withdrawn"}
 )
@@ -246,8 +248,9 @@ class ServiceRequest(RecordState):
     contacted, `None` if not asked. `mail_after`: when to try `mail` next. `edits`: what staff
     changed; its length counts as the version for staff, because `version` also moves when a service
     says something. `routed_from`: the version from which a routing counts; an earlier one is from
-    before the job was taken back. `retyped_at`: when staff last changed the type. `call`: who took
-    it, if it did not come through a front end; only staff see that.
+    before the job was taken back. `retyped_at`: when staff last changed the type. `reopens_held`:
+    it was closed when staff gave it a type that needs a reporter with name and address, and had
+    none. `call`: who took it, if it did not come through a front end; only staff see that.
     """
 
     client_id: str = ""
@@ -302,6 +305,7 @@ class ServiceRequest(RecordState):
     edits: tuple[StaffEdit, ...] = ()
     routed_from: int = 0
     retyped_at: Instant | None = None
+    reopens_held: bool = False
     call: CallTaken | None = None
 
     def opens_again(self, at: datetime, window: timedelta) -> bool:
@@ -410,7 +414,13 @@ class ServiceRequest(RecordState):
         return replaced(self, notes=(*self.notes, note), updated_at=note.at)
 
     def worked(self, work: ev.WorkUpdated | ev.WorkUpdatedV2, note: Note) -> "ServiceRequest":
-        """A copy in the status of the department's answer, with a line of history about it."""
+        """A copy in the status of the department's answer, with a line of history about it. What
+        was closed and must not be worked on without name and address is held instead of
+        reopened."""
+        if self._reopens_held(work.status):
+            begins = Note(at=note.at, kind="status", status="identity_required")
+            said = self.held_for_identity().noted(note.without_status()).noticed(begins)
+            return replaced(said, closed_at=None)
         return replaced(
             self,
             status=work.status,
@@ -419,6 +429,10 @@ class ServiceRequest(RecordState):
             notes=(*self.notes, note),
             updated_at=note.at,
         )
+
+    def _reopens_held(self, status: ev.RequestStatus) -> bool:
+        known = self.sealed.keys() >= NAME_AND_ADDRESS
+        return self.reopens_held and not known and self.status in CLOSED and status not in CLOSED
 
     def work_note_sealed(self, note: WorkNote, sealed: Mapping[str, bytes]) -> "ServiceRequest":
         """A copy with one more of the departments' notes among the sealed data. Nobody sees a
@@ -469,7 +483,13 @@ class ServiceRequest(RecordState):
         return replaced(self, attributes=attributes)
 
     def retyped(
-        self, service_code: str, *, urgent: bool, public: bool, at: datetime
+        self,
+        service_code: str,
+        *,
+        urgent: bool,
+        public: bool,
+        reopens_held: bool,
+        at: datetime,
     ) -> "ServiceRequest":
         """A copy of another type. `urgent`: somebody's life may be in danger where this type is
         reported. Unless requests of the type are `public`, this one is not from now on, and no
@@ -478,6 +498,7 @@ class ServiceRequest(RecordState):
             self,
             service_code=service_code,
             retyped_at=at,
+            reopens_held=reopens_held,
             delivery=self.delivery if public else "blackbox",
             listed=self.listed and public,
             emergency_assistance=self.emergency_assistance or urgent,

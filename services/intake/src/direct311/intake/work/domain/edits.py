@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from direct311.intake.catalogue.domain.types import ServiceType
-from direct311.intake.request import CLOSED, MOST_EDITS, SUPERSEDED, ServiceRequest
+from direct311.intake.request import (
+    CLOSED,
+    MOST_EDITS,
+    NAME_AND_ADDRESS,
+    SUPERSEDED,
+    ServiceRequest,
+)
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
-
-NAME_AND_ADDRESS = frozenset({"first_name", "last_name", "reporter_address"})
-"""What a complaint to code enforcement must have (sections 125.69, 162.06 and 162.21, F.S.)."""
 
 CHOICES = frozenset({"singlevaluelist", "multivaluelist"})
 """Staff answer only questions of these types: an answer in free words may be personal, and would

@@ -193,15 +193,17 @@ class EditRequest:
 
     def _retyped(self, state: ServiceRequest, service: ServiceType) -> ServiceRequest:
         """The request under the rules of its new type."""
+        closed, held = state.status in CLOSED, must_be_held(state, service)
         after = state.retyped(
             service.service_code,
             urgent=service.flags.emergency_hint,
             public=service.type != "blackbox",
+            reopens_held=closed and held,
             at=self._clock.now(),
         )
-        if state.status in CLOSED:
+        if closed:
             return after
-        if must_be_held(state, service):
+        if held:
             return after if state.status == "identity_required" else after.held_for_identity()
         return after.released() if state.status == "identity_required" else after
 

@@ -213,6 +213,7 @@ async def test_few_forms_are_received_at_the_same_time(gateway: Gateway) -> None
         await arrived.wait()
         refused = await http.post(PATH, json=FORM)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        assert (await http.get(f"{PATH}/form")).status_code == 200
         go.set()
     assert codes == [201] * MOST_OF_AN_ADDRESS
 

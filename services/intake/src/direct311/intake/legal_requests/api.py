@@ -107,7 +107,7 @@ def legal_requests_router(send: SendLegalRequest, form: LegalForm) -> APIRouter:
     """For everybody. No API key is needed, and no call shows what became of a request."""
     api = APIRouter(prefix="/v1/legal-requests", tags=["legal process"], route_class=_few_at_once())
 
-    @api.get("/form", responses={429: PROBLEMS[429]})
+    @api.get("/form")
     async def read_form(
         answer: Response, accept_language: Annotated[str | None, Header()] = None
     ) -> LegalFormAnswer:
@@ -170,8 +170,8 @@ def _in_language(answer: Response, language: Language) -> None:
 
 
 def _few_at_once() -> type[APIRoute]:
-    """Routes of which few calls are received at the same time, and fewer from one address. A call
-    that has to wait is refused before its body is read."""
+    """Routes of which few calls with a body are received at the same time, and fewer from one
+    address. A call that has to wait is refused before its body is read."""
     receiving: Counter[str] = Counter()
 
     class FewAtOnce(APIRoute):
@@ -179,6 +179,8 @@ def _few_at_once() -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def received(request: Request) -> Response:
+                if request.method == "GET":
+                    return await handle(request)
                 address = request.client.host if request.client else ""
                 if receiving.total() >= MOST_AT_ONCE or receiving[address] >= MOST_OF_AN_ADDRESS:
                     raise RefusedError(

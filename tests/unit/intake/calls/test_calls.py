@@ -1,6 +1,7 @@
 """Taking calls: what must be read, who is named where, and what the caller gets."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.requests import Request
 
 from direct311.intake.calls.api import calls_router
 from direct311.intake.calls.handlers import CLIENT_ID, TakeCall
+from direct311.intake.reporter.adapters.codes import MOST_ASKED
 from direct311.intake.request import CallTaken
 from direct311.intake.work.api.answers import whole
 from direct311.runtime.access.rules import Caller
@@ -188,6 +190,22 @@ async def test_the_callers_code_goes_to_their_mailbox_and_opens_the_request(desk
     held = desk.gateway.resident("GET", f"{path}/subject", redeemed.json()["token"])
     assert held.json()["channel"] == "phone"
     assert "olga" not in held.text
+
+
+def test_a_retry_sends_the_code_that_the_first_call_may_not_have_sent(desk: Desk) -> None:
+    notices = READ | {"email_notice_version": NOTICE}
+    codes = desk.intake.codes
+    answers = [desk.take(email="ada@example.org", notices=notices) for _ in range(MOST_ASKED + 1)]
+    assert [each.status_code for each in answers] == [201] + [200] * MOST_ASKED
+    assert [each.json()["code_sent"] for each in answers] == [True] * MOST_ASKED + [False]
+    assert all(nonce is not None for _, nonce in codes.asked)
+    assert len(desk.gateway.states()) == 1
+    # A day later a retry opens nothing any more.
+    desk.intake.clock.advance(timedelta(days=1, seconds=1))
+    codes.asked.clear()
+    late = desk.take(email="ada@example.org", notices=notices)
+    assert (late.status_code, late.json()["code_sent"]) == (200, False)
+    assert codes.asked == []
 
 
 def test_without_a_mail_server_no_code_is_promised() -> None:

@@ -19,7 +19,7 @@ SPREAD = (
     "<w:r><w:t> Neale</w:t></w:r></w:p>"
 )
 HARMLESS = "<w:p><w:r><w:t>A bin stands open.</w:t></w:r></w:p>"
-WORD = {
+WORD: Mapping[str, str | bytes] = {
     "[Content_Types].xml": "<Types/>",
     "_rels/.rels": "<Relationships/>",
     "word/_rels/document.xml.rels": "<Relationships/>",
@@ -27,7 +27,7 @@ WORD = {
     "word/vmlDrawing1.vml": "<xml/>",
     "word/printerSettings/printerSettings1.bin": "Office Printer".encode("utf-16-le") + bytes(40),
 }
-OPEN_DOCUMENT = {
+OPEN_DOCUMENT: Mapping[str, str | bytes] = {
     "mimetype": "application/vnd.oasis.opendocument.text",
     "Configurations2/accelerator/": "",
     "content.xml": "<text:p>A bin stands open.</text:p>",

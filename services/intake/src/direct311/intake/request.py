@@ -419,8 +419,7 @@ class ServiceRequest(RecordState):
         reopened."""
         if self._reopens_held(work.status):
             begins = Note(at=note.at, kind="status", status="identity_required")
-            said = self.held_for_identity().noted(note.without_status()).noticed(begins)
-            return replaced(said, closed_at=None)
+            return self.held_for_identity().noted(note.without_status()).noticed(begins)
         return replaced(
             self,
             status=work.status,
@@ -530,6 +529,7 @@ class ServiceRequest(RecordState):
             self,
             status="identity_required",
             held_because="name_and_address",
+            closed_at=None,
             department=None,
             due_on=None,
             routed_from=self.version + 1,

@@ -64,7 +64,8 @@ def office(
             info = zipfile.ZipInfo(name)
             info.extra = extra
             archive.writestr(info, content, zipfile.ZIP_DEFLATED)
-    return (made.made if streamed else made).getvalue()
+    content: bytes = (made.made if streamed else made).getvalue()
+    return content
 
 
 def kinds(file: bytes, name: str = "a.docx") -> Sequence[str]:

@@ -229,6 +229,8 @@ def developer_document(
             "username": user,
             "password": credentials.kafka[user],
             "group": user,
+            "client_id": user,
+            "client_secret": credentials.clients[user],
         }
     names = ["identity", *(service.name for service in topology.services)]
     return {

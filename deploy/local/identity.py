@@ -39,7 +39,7 @@ from deploy.local.sign_in import (
     base64url,
     may_return_to,
 )
-from direct311.runtime.access.roles import ROLES
+from direct311.runtime.access.roles import DEPARTMENT_SYSTEM, ROLES
 from direct311.runtime.access.services import is_reserved
 
 LIFETIME = 3600
@@ -78,14 +78,17 @@ class InvalidPersonError(ValueError):
 class Client:
     """A client of the issuer. `audience`: the audience of tokens for this service. `redirects`: the
     URLs to which people may be sent back with a code. `exchanges`: the audiences for which it may
-    exchange people's tokens. `public`: a program on a person's machine, which has no secret, is no
-    service and only signs people in."""
+    exchange people's tokens. `department`: whose own system it is, and `resources`: the audiences
+    for which that gets tokens. `public`: a program on a person's machine, which has no secret, is
+    no service and only signs people in."""
 
     service: str = ""
     secret: str = ""
     audience: str = ""
     redirects: Sequence[str] = ()
     exchanges: Sequence[str] = ()
+    department: str = ""
+    resources: Sequence[str] = ()
     public: bool = False
 
 
@@ -134,6 +137,19 @@ class Issuer:
         # RFC 9068, section 2.2: if nobody is signed in, the subject is the client.
         claims = {"sub": client_id, "client_id": client_id, "roles": ["service"], "aud": audience}
         return self._token(claims, LIFETIME)
+
+    def department_token(self, client_id: str, department: str, audience: str) -> str:
+        """A token for a department's own system."""
+        return self._token(
+            {
+                "sub": client_id,
+                "client_id": client_id,
+                "roles": [DEPARTMENT_SYSTEM],
+                "department": department,
+                "aud": audience,
+            },
+            LIFETIME,
+        )
 
     def person_token(self, wanted: object, audience: str, client_id: str | None = None) -> str:
         """A token for `{"sub", "roles", "department", "expires_in"}`, the last two optional, made
@@ -244,7 +260,7 @@ def create_app(
     A token is made for one audience, which belongs to a client: `resource` (RFC 8707) of client
     credentials and sign-ins, `audience` of an exchange.
     """
-    audiences = frozenset(client.audience for client in clients.values() if not client.public)
+    audiences = frozenset(client.audience for client in clients.values() if client.audience)
     signing_in = sign_ins or SignIns()
 
     async def discovery(_: Request) -> Response:
@@ -313,8 +329,14 @@ def create_app(
 
     def for_itself(client_id: str, form: FormData) -> Response:
         asked = form.getlist("resource")
-        if len(asked) != 1 or asked[0] not in audiences:
+        client = clients[client_id]
+        if len(asked) != 1 or asked[0] not in (
+            client.resources if client.department else audiences
+        ):
             return _error(400, "invalid_target", "resource must be one service's audience")
+        if client.department:
+            token = issuer.department_token(client_id, client.department, str(asked[0]))
+            return _granted(token, LIFETIME)
         return _granted(issuer.service_token(client_id, str(asked[0])), LIFETIME)
 
     def exchanged(client_id: str, form: FormData) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.local.topology import Service, Topology
+from deploy.local.topology import Service, Topology, department_user
 from direct311.verifier.note import Cosigner, Signer, VerifierKey
 
 INDEX_FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
@@ -60,7 +60,13 @@ class Credentials:
             store=_complete(
                 known.store, [*(it.name for it in topology.services if it.store), admin["store"]]
             ),
-            clients=_complete(known.clients, [service.client for service in topology.services]),
+            clients=_complete(
+                known.clients,
+                [
+                    *(service.client for service in topology.services),
+                    *map(department_user, topology.departments),
+                ],
+            ),
             api_keys=_complete_keys(known.api_keys, ["app", "legacy"]),
             operator=known.operator,
         )
@@ -102,11 +108,13 @@ def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str
     _keep(folder / "identity.json", _signing("identity-1"))
 
 
-def public_keys(folder: Path, services: Iterable[Service], approvals: str) -> dict[str, Any]:
+def public_keys(
+    folder: Path, services: Iterable[Service], approvals: str, departments: Iterable[str] = ()
+) -> dict[str, Any]:
     """`principals.json`: each service's identity at the identity provider (`services`), which
     service signs events with which key and for how long (`keys`), the keys of residents' links
-    (`link_keys`), which sign no events, and the client whose ID tokens are approvals
-    (`approvals`)."""
+    (`link_keys`), which sign no events, the client whose ID tokens are approvals (`approvals`), and
+    the clients of the departments' own systems (`departments`)."""
     return {
         "services": [
             {
@@ -124,6 +132,9 @@ def public_keys(folder: Path, services: Iterable[Service], approvals: str) -> di
         ],
         "link_keys": [_public_key(folder / "intake-link.json", "intake")],
         "approvals": {"client_id": approvals},
+        "departments": [
+            {"client_id": department_user(code), "department": code} for code in departments
+        ],
     }
 
 

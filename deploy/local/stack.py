@@ -28,7 +28,7 @@ from deploy.local import database, environment, kafka, process, secret, store
 from deploy.local.bootstrap import REPOSITORY
 from deploy.local.environment import FIXED_PORTS, WITNESSES, Place
 from deploy.local.ports import free_ports
-from deploy.local.topology import Topology
+from deploy.local.topology import Topology, department_user
 
 SERVERS = ("kafka", "database", "store", "identity", "mail")
 OF_DEVELOPMENT = ("identity", "mail")
@@ -371,11 +371,20 @@ class Stack:
             }
             for service in topology.services
         }
+        for code in topology.departments:
+            client = department_user(code)
+            clients[client] = {
+                "department": code,
+                "secret": self.credentials.clients[client],
+                "resources": [topology.service("routing").audience],
+            }
         clients[approvals.client] = {"public": True, "redirects": list(approvals.redirects)}
         secret.write_secret(place.keys / "identity-clients.json", clients)
         secret.write_secret(
             place.root / "principals.json",
-            secret.public_keys(place.keys, topology.services, approvals.client),
+            secret.public_keys(
+                place.keys, topology.services, approvals.client, topology.departments
+            ),
         )
         secret.write_secret(
             place.root / "clients.json", secret.api_clients(self.credentials.api_keys)

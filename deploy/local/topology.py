@@ -175,7 +175,7 @@ class Topology:
 
 
 def department_user(code: str) -> str:
-    """A department's broker user, which is its consumer group too."""
+    """A department's broker user, which is its consumer group and its client at the issuer too."""
     return f"dept-{code}"
 
 

@@ -31,6 +31,7 @@ def issuer() -> Iterator[TestClient]:
         {
             "svc-geo": Client("geo", "s3cret", GEO, exchanges=[MEDIA]),
             "svc-media": Client("media", "0ther", MEDIA),
+            "dept-parks": Client(secret="th1rd", department="parks", resources=[GEO]),
         },
         OPERATOR,
     )
@@ -86,6 +87,18 @@ def test_a_service_may_send_its_secret_as_basic_credentials(issuer: TestClient) 
     form = {"grant_type": "client_credentials", "resource": MEDIA}
     answer = issuer.post("/token", data=form, auth=("svc-geo", "s3cret"))
     assert _claims(issuer, answer.json()["access_token"], MEDIA)["sub"] == "svc-geo"
+
+
+def test_a_departments_system_gets_only_its_own_tokens(issuer: TestClient) -> None:
+    form = {"grant_type": "client_credentials", "roles": "admin", "department": "regulatory"}
+    own = ("dept-parks", "th1rd")
+    answer = issuer.post("/token", data={**form, "resource": GEO}, auth=own)
+    claims = _claims(issuer, answer.json()["access_token"])
+    assert (claims["sub"], claims["client_id"]) == ("dept-parks", "dept-parks")
+    assert (claims["roles"], claims["department"]) == (["department_system"], "parks")
+    for resource in (MEDIA, "", URL):
+        answer = issuer.post("/token", data={**form, "resource": resource}, auth=own)
+        assert answer.json()["error"] == "invalid_target"
 
 
 @pytest.mark.parametrize(

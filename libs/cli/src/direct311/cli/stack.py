@@ -37,6 +37,8 @@ class Department(Model):
     username: str
     password: str
     group: str
+    client_id: str = ""
+    client_secret: str = ""
 
 
 class LocalStack(Model):

@@ -18,16 +18,15 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from pydantic import TypeAdapter, ValidationError
 
 from direct311.runtime.access.links import MALFORMED, LinkError, Links, is_link
+from direct311.runtime.access.roles import DEPARTMENT_SYSTEM, SERVICE
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.access.services import Service, Services
+from direct311.runtime.access.services import Service, Services, is_department
 from direct311.runtime.access.sign_ins import SignIns
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpClient, HttpError
 from direct311.runtime.persons import LONGEST_IDENTIFIER, is_identifier
-from direct311.schemas.model import DepartmentCode
 
 ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "RS256"]
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -39,7 +38,6 @@ MOST_ROLES = 100
 """The most roles of one token; the log can hold them all."""
 
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
-_DEPARTMENT: TypeAdapter[str] = TypeAdapter(DepartmentCode)
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 """The `typ` of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section
 3.11)."""
@@ -157,7 +155,9 @@ class Authenticator:
       are: the log stores them unchanged, and a search must find them;
     - a service is a caller with the client id (`client_id`, or `azp`) and the subject that the
       principals file gives that service; it is only a service, whatever roles the token names;
-    - nobody else has the role `service`, or a `sub` that names a service;
+    - a department's system is a caller with the client id and the subject that the principals file
+      gives it; its token names that department, and it is only that system, whatever its roles;
+    - nobody else has the role `service` or `department_system`, or a `sub` that names one of these;
     - an exchanged token (`act`) is valid only in `X-On-Behalf-Of`, together with its actor's token.
     """
 
@@ -247,15 +247,22 @@ class Authenticator:
                 ),
                 service,
             )
+        system = self._system(claims)
+        if system is not None:
+            return _Token(system)
         roles, department = claims.get("roles", []), claims.get("department")
         if not _are_roles(roles):
             raise UnauthenticatedError(
                 f"The token's roles must be a list of at most {MOST_ROLES} short codes."
             )
-        if department is not None and not _is_department(department):
+        if department is not None and not is_department(department):
             raise UnauthenticatedError("The token's department must be a code.")
-        if "service" in roles:
+        if SERVICE in roles:
             raise UnauthenticatedError("Only the platform's services may have the role service.")
+        if DEPARTMENT_SYSTEM in roles:
+            raise UnauthenticatedError(
+                "Only a department's system may have the role department_system."
+            )
         return _Token(
             Caller(
                 sub=claims["sub"],
@@ -276,9 +283,32 @@ class Authenticator:
         known = self._services.of_client(_client(claims))
         if known is not None and sub == known.subject and "act" not in claims:
             return known
+        if self._services.system_of(_client(claims)) is not None:
+            return None
         if self._services.reserves(sub) or sub == _client(claims):
             raise _invalid()
         return None
+
+    def _system(self, claims: Mapping[str, Any]) -> Caller | None:
+        """The department's system that the token belongs to; `None` if its client is no such
+        system's.
+
+        :raises UnauthenticatedError: it is not the client's own token, or names another department.
+        """
+        system = self._services.system_of(_client(claims))
+        if system is None:
+            return None
+        own = claims["sub"] == system.subject and "act" not in claims
+        if not own or claims.get("department") != system.department:
+            # The provider and our list must agree about whose system it is.
+            raise _invalid()
+        return Caller(
+            sub=system.subject,
+            roles=(DEPARTMENT_SYSTEM,),
+            department=system.department,
+            token_id=_token_id(claims),
+            issuer=self._issuer_url,
+        )
 
     def _actor(self, claims: Mapping[str, Any]) -> Service | None:
         """The service that a person's token was exchanged for; `None` for the person's own.
@@ -375,14 +405,6 @@ def _are_roles(roles: object) -> bool:
         and len(roles) <= MOST_ROLES
         and all(isinstance(role, str) and _ROLE.fullmatch(role) for role in roles)
     )
-
-
-def _is_department(department: object) -> bool:
-    try:
-        _DEPARTMENT.validate_python(department, strict=True)
-    except ValidationError:
-        return False
-    return True
 
 
 def _invalid() -> UnauthenticatedError:

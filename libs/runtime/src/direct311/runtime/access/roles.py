@@ -14,6 +14,8 @@ from direct311.runtime.datafile import Problem, load, packaged
 from direct311.schemas import Model
 
 SERVICE = "service"
+DEPARTMENT_SYSTEM = "department_system"
+"""The role of a department's own system. No person has it, and it opens nothing."""
 
 Roles = Annotated[tuple[str, ...], Field(min_length=1)]
 """Roles in the order in which a refusal names them."""

@@ -2,7 +2,8 @@
 
 They are listed in `services` in the principals file, one list for all. A token is made for one
 service, its audience, and is valid nowhere else. A service is identified by its client id. The list
-also says which services have a vault.
+also says which services have a vault. `departments` in the same file lists the departments' own
+systems.
 """
 
 import json
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from direct311.runtime.access.links import LINK
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.persons import reads_as, same_person
 from direct311.schemas.claims import SEALING
+from direct311.schemas.model import DepartmentCode
 
 PREFIX = "svc:"
 """The prefix of a service's name in the log; no person's `sub` begins with it."""
@@ -22,6 +26,7 @@ UNKNOWN = "unknown"
 """The name in the log for an unknown caller."""
 BEGINNINGS = (PREFIX, "svc-", LINK)
 """Prefixes that no person's `sub` has: those of services and of residents' links."""
+_DEPARTMENT: TypeAdapter[str] = TypeAdapter(DepartmentCode)
 
 
 class ServicesError(RuntimeFaultError):
@@ -50,19 +55,37 @@ class Service:
         return PREFIX + self.name
 
 
+@dataclass(frozen=True, slots=True)
+class DepartmentSystem:
+    """A department's own system, which calls routing with tokens for its client (client
+    credentials). `subject`: their `sub`, the client id by default."""
+
+    client_id: str
+    subject: str
+    department: str
+
+
 class Services:
-    """All services, seen from one of them, `own`.
+    """All services, seen from one of them, `own`, and the departments' systems.
 
     :raises ServicesError: the list lacks something, or has a duplicate.
     """
 
-    def __init__(self, own: str, listed: Iterable[Service]) -> None:
-        known = tuple(listed)
+    def __init__(
+        self, own: str, listed: Iterable[Service], systems: Iterable[DepartmentSystem] = ()
+    ) -> None:
+        known, of_departments = tuple(listed), tuple(systems)
         if problem := next(_problems(own, known), None):
             raise ServicesError(problem)
+        if problem := next(_system_problems(known, of_departments), None):
+            raise ServicesError(problem)
+        self._systems = {each.client_id: each for each in of_departments}
         self._by_name = {each.name: each for each in known}
         self._by_client = {each.client_id: each for each in known}
-        self._names = frozenset(name for each in known for name in (each.client_id, each.subject))
+        self._names = frozenset(
+            [name for each in known for name in (each.client_id, each.subject)]
+            + [name for each in of_departments for name in (each.client_id, each.subject)]
+        )
         self.own = self._by_name[own]
         self.audiences = frozenset(each.audience for each in known)
         self.sealing = tuple(each.name for each in known if each.seals)
@@ -80,7 +103,10 @@ class Services:
                 "the principals file needs `services`: for each service its `service`, `client_id` "
                 "and `audience`; one audience for all is no longer accepted"
             )
-        return cls(own, map(_service, listed))
+        systems = json.loads(path.read_bytes()).get("departments", [])
+        if not isinstance(systems, list):
+            raise ServicesError("`departments` in the principals file is not a list")
+        return cls(own, map(_service, listed), map(_system, systems))
 
     def with_settings(self, client_id: str, audience: str | None, link_audience: str) -> "Services":
         """The same list, after checking that the service's own settings do not contradict it.
@@ -97,7 +123,7 @@ class Services:
             )
         if not link_audience.strip() or link_audience in self.audiences:
             raise ServicesError(f"{name}_LINK_AUDIENCE must differ from every service's audience")
-        if link_audience in self._by_client:
+        if link_audience in self._by_client or link_audience in self._systems:
             raise ServicesError(f"{name}_LINK_AUDIENCE must not be a client id")
         return self
 
@@ -115,6 +141,10 @@ class Services:
         """The service with this client id."""
         return self._by_client.get(client_id) if isinstance(client_id, str) else None
 
+    def system_of(self, client_id: object) -> DepartmentSystem | None:
+        """The department's system with this client id."""
+        return self._systems.get(client_id) if isinstance(client_id, str) else None
+
     def of_actor(self, act: Mapping[str, Any]) -> Service | None:
         """The service that an `act` claim names (RFC 8693, section 4.1), by its client id or else
         by its tokens' subject."""
@@ -125,7 +155,7 @@ class Services:
 
     def reserves(self, sub: str) -> bool:
         """Whether no person may have this `sub`, because the log would show it as a service, a
-        resident's link or an unknown caller."""
+        department's system, a resident's link or an unknown caller."""
         return is_reserved(sub) or any(same_person(sub, name) for name in self._names)
 
 
@@ -161,6 +191,49 @@ def _service(entry: Any) -> Service:
             f"{found.name}: `seals` in the principals file must say whether the service has a vault"
         )
     return found
+
+
+def _system(entry: Any) -> DepartmentSystem:
+    try:
+        client_id = entry["client_id"]
+        found = DepartmentSystem(client_id, entry.get("subject", client_id), entry["department"])
+    except (KeyError, TypeError, AttributeError):
+        raise ServicesError(
+            "an entry of `departments` in the principals file needs client_id and department"
+        ) from None
+    if not all(isinstance(text, str) for text in (client_id, found.subject, found.department)):
+        raise ServicesError("`departments` in the principals file has a value that is not text")
+    return found
+
+
+def _system_problems(
+    services: tuple[Service, ...], systems: tuple[DepartmentSystem, ...]
+) -> Iterator[str]:
+    taken = {name for each in services for name in (each.client_id, each.subject, each.audience)}
+    clients = [each.client_id for each in systems]
+    subjects = [each.subject for each in systems]
+    if len(set(clients)) < len(clients) or len(set(subjects)) < len(subjects):
+        yield "two entries of `departments` in the principals file have one client_id or subject"
+    for each in systems:
+        for text in (each.client_id, each.subject):
+            if not text or text.split() != [text]:
+                yield "a client_id of `departments` is empty, or contains spaces"
+            if text in taken:
+                yield "a client_id or subject of `departments` is a service's"
+            if is_reserved(text):
+                # The log would show it as a service or a resident's link.
+                yield "a client_id or subject of `departments` begins like a service's or a link's"
+        if not is_department(each.department):
+            yield "a department of `departments` in the principals file is not a code"
+
+
+def is_department(department: object) -> bool:
+    """Whether this is a department's code."""
+    try:
+        _DEPARTMENT.validate_python(department, strict=True)
+    except ValidationError:
+        return False
+    return True
 
 
 def _problems(own: str, listed: tuple[Service, ...]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.access.refusals import RATE
+from direct311.runtime.access.roles import DEPARTMENT_SYSTEM
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.http.documents import AddressRateLimit, Built, ShortLivedCache
@@ -255,10 +256,10 @@ _NO_TELEMETRY: TelemetryConfig = {
 
 
 def caller_of(
-    authenticator: Authenticator, *, residents: bool = False
+    authenticator: Authenticator, *, residents: bool = False, systems: bool = False
 ) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that gives the caller, or answers 401. A caller with a resident's signed link is
-    refused (403) unless `residents` is set."""
+    refused (403) unless `residents` is set, and a department's system unless `systems` is."""
 
     async def caller(
         request: Request,
@@ -274,6 +275,8 @@ def caller_of(
         request.state.caller = found
         if found.authentication == "signed_link" and not residents:
             raise RefusedError("role", "A signed link opens only its own request.")
+        if DEPARTMENT_SYSTEM in found.roles and not systems:
+            raise RefusedError("role", "A department's system may not call this.")
         return found
 
     return caller

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-SERVICE = "svc-"
-"""What a service's name at the issuer begins with."""
+SERVICE = ("svc-", "dept-")
+"""What the names of services and of departments' systems begin with at the issuer."""
 LINK = "link"
 """In place of a role: the reporter's signed link."""
 
@@ -42,7 +42,11 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"", "svc-intake"),
     ),
     "geo": ((r"/internal/normalise", "svc-intake"), (r"", "admin")),
-    "routing": ((r"/history$", "custodian"), (r"", "agent")),
+    "routing": (
+        (r"/history$", "custodian"),
+        (r"/(routed|updates)$", "dept-parks"),
+        (r"", "agent"),
+    ),
     "retention": (
         (r"/internal/(cases|deliveries|legal-requests)", "svc-intake"),
         (r"/internal/keys", "admin"),

@@ -70,6 +70,13 @@ def map_case(_: Any, case: Any) -> Any:
         return case
     if case.path_parameters and "record_id" in case.path_parameters:
         case.path_parameters["record_id"] = _GIVEN["record_id"]
+    if case.operation.path.startswith("/v1/departments/{department}/"):
+        case.path_parameters["department"] = "parks"
+        if isinstance(case.body, dict):
+            case.body["department"] = "parks"
+        if case.query:
+            # Nothing comes while it waits.
+            case.query.pop("wait", None)
     if case.path_parameters and "service_request_id" in case.path_parameters:
         case.path_parameters["service_request_id"] = _GIVEN["record_id"]
     if isinstance(case.body, dict):

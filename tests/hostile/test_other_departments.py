@@ -374,7 +374,9 @@ class Desk:
         install(app, Readiness(), Metrics())
         job, caller = OneJob(department), caller_of(self.authenticator)
         # Nobody reads a history here.
-        app.include_router(queues(job, cast(Any, None), caller, SetClock(), timedelta(days=1)))
+        app.include_router(
+            queues(job, cast(Any, None), caller, caller, SetClock(), timedelta(days=1))
+        )
         app.include_router(counts_router(job, caller))
         self.client = TestClient(app, raise_server_exceptions=False)
 

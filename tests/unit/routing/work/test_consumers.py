@@ -13,6 +13,7 @@ from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.routing.work.handlers.reported import Reported, refuse_unknown_step
+from direct311.routing.work.handlers.taken import Updates
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.broker import MisplacedError, Received
@@ -41,7 +42,7 @@ class RoutingUnderTest(ServiceUnderTest):
         routing = Routing(files.rulebook, files.states, self.clock)
         self.notes = InMemoryWorkNotes()
         answers = Answers(files.states, unmasked, self.notes, self.find, self.clock)
-        reported = Reported(
+        self.reported = Reported(
             files.steps,
             files.states,
             files.rulebook.departments,
@@ -55,7 +56,7 @@ class RoutingUnderTest(ServiceUnderTest):
             self.relay_of(self.jobs, self.publisher),
             self.relay_of(self.refusals, self.publisher),
         ]
-        handlers = {**routing.handlers(), **answers.handlers(), **reported.handlers()}
+        handlers = {**routing.handlers(), **answers.handlers(), **self.reported.handlers()}
         self.processor = self.processor_of(self.jobs, Job, handlers, self.relays[0])
         refusing = dict(
             (
@@ -64,7 +65,8 @@ class RoutingUnderTest(ServiceUnderTest):
             )
         )
         self.refusing = self.processor_of(self.refusals, Refusal, refusing, self.relays[1])
-        self.process = process(self.processor, self.refusing, self.jobs, self.refusals)
+        self.updates = Updates(self.processor, self.refusing, self.jobs, self.refusals)
+        self.process = process(self.processor, self.updates)
 
     async def job(self, record_id: str, **fields: object) -> None:
         state = Job(record_id=record_id, version=1, status="routed", department="parks")

@@ -126,7 +126,9 @@ async def test_over_http_the_question_names_its_purpose_and_its_case(desk: Desk)
         return LIA
 
     await desk.granted()
-    client = desk.serve(router(desk.jobs, desk.histories, caller, desk.clock, timedelta(days=1)))
+    client = desk.serve(
+        router(desk.jobs, desk.histories, caller, caller, desk.clock, timedelta(days=1))
+    )
     question = {"purpose": "public_records", "reference": CASE}
     answer = client.post("/v1/jobs/a/history", json=question)
     assert (answer.status_code, answer.json()["department"]) == (200, "parks")

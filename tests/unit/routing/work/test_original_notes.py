@@ -12,6 +12,7 @@ from direct311.routing.work.adapters.intake import UnsealedNoteError
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import OriginalNote
 from direct311.routing.work.handlers import Answers
+from direct311.routing.work.handlers.taken import Updates
 from direct311.runtime.errors import TransientError
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.records import Write
@@ -161,7 +162,10 @@ async def test_what_is_interrupted_around_the_write_is_done_once(after: bool) ->
     routing.jobs = routing.processor._records = dying
     routing.relays[0] = routing.relay_of(dying, routing.publisher)
     routing.processor._relay = routing.relays[0]
-    routing.process = process(routing.processor, routing.refusing, dying, routing.refusals)
+    routing.process = process(
+        routing.processor,
+        Updates(routing.processor, routing.refusing, dying, routing.refusals),
+    )
     await routing.job("a")
     dying.dies = True
     one = noted("a")

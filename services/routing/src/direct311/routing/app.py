@@ -30,6 +30,7 @@ def stored_besides(job: Job) -> Document:
 def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     caller = caller_of(resources.authenticator)
+    systems = caller_of(resources.authenticator, systems=True)
     aggregates = resources.aggregate_store(resources.database["jobs"], Job, stored_besides)
     assigning = assignment.wire(settings, resources, caller)
     rulebook, states = assigning.rulebook, assigning.states
@@ -40,7 +41,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         assigning.steps,
         assigning.handed_over,
     )
-    working = work.wire(settings, resources, caller, aggregates, in_force)
+    working = work.wire(settings, resources, caller, systems, aggregates, in_force)
     processor = resources.processor(
         aggregates,
         lambda record_id: Job(record_id=record_id),
@@ -72,6 +73,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         lifespan=lifespan,
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
-    for router in (working.router, assigning.router, working.counts_router):
+    for_systems = working.systems_router(processor)
+    for router in (working.router, for_systems, assigning.router, working.counts_router):
         app.include_router(router, max_body_size=LARGEST_BODY)
     return app

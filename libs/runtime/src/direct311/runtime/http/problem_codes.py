@@ -30,6 +30,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "amount": ProblemCode(422, "It is more than is still owed."),
         "another_way": ProblemCode(409, "The case came by another instrument."),
         "answered": ProblemCode(409, "The requester has answered every question."),
+        "answer_gone": ProblemCode(
+            410, "The update was answered before, and the answer is not kept any more."
+        ),
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
@@ -71,9 +74,14 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "court_hold": ProblemCode(403, "A suit was filed; only counsel releases the hold."),
         "csrf": ProblemCode(403, "The form is not from our own page, or it has expired."),
         "cursor": ProblemCode(422, "The cursor is not one that an answer gave as `next`."),
+        "cursor_gone": ProblemCode(
+            410, "Events after the cursor were deleted; begin again without one."
+        ),
         "cursor_mismatch": ProblemCode(400, "The cursor belongs to another query."),
         "denial_replaced": ProblemCode(409, "Another denial was prepared since."),
-        "department": ProblemCode(403, "Your department must have the request."),
+        "department": ProblemCode(
+            403, "Your department must have the request, or be the one that is named."
+        ),
         "deposit": ProblemCode(422, "A deposit is at most what is estimated."),
         "desk": ProblemCode(403, "Another desk keeps cases of this kind."),
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
@@ -97,6 +105,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
         "grant_ended": ProblemCode(409, "The grant was revoked or has expired."),
         "header": ProblemCode(400, "A header was sent more than once."),
+        "held": ProblemCode(
+            409, "The place of the request is being checked; send it later, with a new id."
+        ),
         "hold_period": ProblemCode(409, "The law keeps the records of the hold for longer."),
         "host": ProblemCode(400, "The service may not be called by this name."),
         "idempotency_key": ProblemCode(409, "The idempotency key was used for other content."),
@@ -130,6 +141,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
         "no_search": ProblemCode(409, "No search is written down for the case."),
         "no_statement": ProblemCode(409, "Nothing of the request was denied."),
+        "not_assigned": ProblemCode(409, "No department has the request at present."),
         "not_collected": ProblemCode(409, "Some records of the case are not collected."),
         "not_compared": ProblemCode(
             409, "What the boundary set would change has not been counted yet."
@@ -216,6 +228,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "too_many_keys": ProblemCode(409, "The client already has as many keys as it may."),
         "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when to try again."),
         "too_slow": ProblemCode(408, "The body did not arrive in time."),
+        "transition": ProblemCode(
+            409, "The status of the work does not allow the step; `allowed` lists what it allows."
+        ),
         "unauthenticated": ProblemCode(401, "The caller is not signed in."),
         "unavailable": ProblemCode(503, "The service cannot answer now; try again."),
         "unpaid": ProblemCode(409, "Something is still to be paid, so nothing is released."),
@@ -232,6 +247,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "unknown_record": ProblemCode(404, "The service has no such record."),
         "unreadable": ProblemCode(400, "The body is not JSON, or was not sent as JSON."),
         "valid_until": ProblemCode(422, "The grant must end in the future, and not too late."),
+        "wrong_department": ProblemCode(409, "Another department has the request."),
     }
 )
 """All codes, except two: `refused:<rule>` of the access rules (`DENIED`, `UNSAID`), and `http`

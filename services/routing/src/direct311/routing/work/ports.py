@@ -5,6 +5,7 @@ from typing import Protocol
 
 from direct311.routing.job import Job, Why
 from direct311.routing.work.domain import OriginalNote
+from direct311.runtime.messaging.pages import Page
 from direct311.runtime.messaging.state import Change
 
 
@@ -31,6 +32,18 @@ JobOf = Callable[[str], Awaitable[Job | None]]
 HandOver = Callable[[Job, str, Why], Change[Job]]
 """Gives a job to another department, because the one that has it says so. Raises `NotReadyError`
 if the job cannot move now."""
+
+
+class RoutedPages(Protocol):
+    """What was routed to each department, in its order."""
+
+    async def read(self, department: str, start: int | None, most: int, wait: float) -> Page:
+        """At most `most` events from the place `start` on, or from the oldest. If there are none,
+        waits up to `wait` seconds.
+
+        :raises DeletedError, NoSuchPlaceError: there is no such place any more, or yet.
+        """
+        ...
 
 
 class Jobs(Protocol):

@@ -15,17 +15,23 @@ from direct311.routing.settings import RoutingSettings
 from direct311.routing.states import States
 from direct311.routing.steps import Steps
 from direct311.routing.work.adapters.intake import IntakeWorkNotes
+from direct311.routing.work.adapters.kafka import KafkaRoutedPages
 from direct311.routing.work.adapters.mongo import MongoJobs, forget
 from direct311.routing.work.api import counts_router, router
+from direct311.routing.work.api import departments as department_systems
 from direct311.routing.work.consumers import process, telling
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.routing.work.handlers.history import JobHistories
+from direct311.routing.work.handlers.pulled import Pulled
 from direct311.routing.work.handlers.reported import Reported, refuse_unknown_step
+from direct311.routing.work.handlers.shares import Shares
+from direct311.routing.work.handlers.taken import Updates
 from direct311.routing.work.handlers.unread import AnswerUnread
 from direct311.routing.work.ports import HandOver
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process, Tell
+from direct311.runtime.messaging.pages import TopicPages
 from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import AggregateStore, Resources
@@ -35,6 +41,9 @@ from direct311.schemas.model import Model
 
 REFUSALS_KEPT = timedelta(days=30)
 """How long refusals are remembered: twice as long as topics keep an update."""
+
+PULLS_A_MINUTE, REPORTS_AT_ONCE, REPORTS_A_MINUTE = 240, 4, 600
+"""Each department's share over HTTP, in each copy of the service. It pulls one page at a time."""
 
 DELIVERIES_COUNTED = timedelta(seconds=30)
 """How often the jobs that no department has acknowledged are counted."""
@@ -54,12 +63,14 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`process`: applies batches through a processor of jobs. `tell`: answers a message that could
+    """`process`: applies batches through a processor of jobs. `systems_router`: the same for
+    departments' systems over HTTP. `tell`: answers a message that could
     not be handled."""
 
     handlers: Mapping[type[Model], Handler[Any]]
     tell: Tell
     process: Callable[[EventProcessor[Job]], Process]
+    systems_router: Callable[[EventProcessor[Job]], APIRouter]
     router: APIRouter
     counts_router: APIRouter
     prepare: Step
@@ -71,9 +82,11 @@ def wire(
     settings: RoutingSettings,
     resources: Resources,
     caller_of: CallerOf,
+    systems: CallerOf,
     aggregates: AggregateStore[Job],
     in_force: InForce,
 ) -> Work:
+    """`systems`: the caller, who may be a department's system."""
     clock, public = resources.clock, in_force.public_telephones
 
     def redacted(text: str) -> str:
@@ -106,7 +119,21 @@ def wire(
     )
 
     def processing(processor: EventProcessor[Job]) -> Process:
-        return process(processor, refusing, aggregates.records, refusals.records)
+        return process(processor, updates(processor))
+
+    def updates(processor: EventProcessor[Job]) -> Updates:
+        return Updates(processor, refusing, aggregates.records, refusals.records)
+
+    def for_systems(processor: EventProcessor[Job]) -> APIRouter:
+        return department_systems.router(
+            Pulled(KafkaRoutedPages(TopicPages(settings, resources.instance))),
+            updates(processor),
+            in_force.departments,
+            systems,
+            clock,
+            Shares(1, PULLS_A_MINUTE),
+            Shares(REPORTS_AT_ONCE, REPORTS_A_MINUTE),
+        )
 
     async def forget_refusals() -> None:
         await forget(refusals.records, clock.now() - REFUSALS_KEPT)
@@ -135,10 +162,12 @@ def wire(
         {**answers.handlers(), **reported.handlers()},
         telling(AnswerUnread(refusing)),
         processing,
+        for_systems,
         router(
             jobs,
             JobHistories(jobs, disclosures, door),
             caller_of,
+            systems,
             clock,
             settings.acknowledge_within,
         ),

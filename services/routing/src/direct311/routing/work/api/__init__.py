@@ -10,7 +10,7 @@ from direct311.routing.job import Job, Work
 from direct311.routing.work.domain import DeliveryState, delivery_state
 from direct311.routing.work.handlers.history import JobHistories, JobHistory
 from direct311.routing.work.ports import Jobs
-from direct311.runtime.access.roles import ROLES
+from direct311.runtime.access.roles import DEPARTMENT_SYSTEM, ROLES
 from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
@@ -72,20 +72,22 @@ def router(
     jobs: Jobs,
     histories: JobHistories,
     caller_of: CallerOf,
+    systems: CallerOf,
     clock: Clock,
     acknowledge_within: timedelta,
 ) -> APIRouter:
-    """The queue of a department, one job, and its history for a disclosure case."""
+    """The queue of a department, one job, and its history for a disclosure case. A department's
+    system may ask for the queue and for a job."""
 
     def view(job: Job) -> JobView:
         return _view(job, clock.now(), acknowledge_within)
 
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
-    who = Depends(caller_of)
+    who, or_system = Depends(caller_of), Depends(systems)
 
     @api.get("/jobs")
     async def queue(
-        caller: Annotated[Caller, who],
+        caller: Annotated[Caller, or_system],
         department: Annotated[str, Query(pattern=r"^[a-z][a-z0-9_]{1,40}$")],
         status: Annotated[list[ev.RequestStatus] | None, Query()] = None,
         after: Annotated[RecordId | None, Query()] = None,
@@ -101,7 +103,7 @@ def router(
         )
 
     @api.get("/jobs/{record_id}")
-    async def job(caller: Annotated[Caller, who], record_id: str) -> JobView:
+    async def job(caller: Annotated[Caller, or_system], record_id: str) -> JobView:
         """One job."""
         found = await jobs.get(record_id)
         # Check this before saying that there is none: not everybody may learn which ids are
@@ -138,7 +140,8 @@ def counts_router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
 
 
 def _may_see(caller: Caller, department: str | None) -> None:
-    if not works_for(caller, department):
+    own_system = DEPARTMENT_SYSTEM in caller.roles and caller.department == department
+    if not own_system and not works_for(caller, department):
         require(caller, *STAFF)
 
 

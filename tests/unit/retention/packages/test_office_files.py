@@ -64,8 +64,8 @@ def office(
             info = zipfile.ZipInfo(name)
             info.extra = extra
             archive.writestr(info, content, zipfile.ZIP_DEFLATED)
-    content: bytes = (made.made if streamed else made).getvalue()
-    return content
+    whole: bytes = (made.made if streamed else made).getvalue()
+    return whole
 
 
 def kinds(file: bytes, name: str = "a.docx") -> Sequence[str]:

@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P18", "P19
 
 AGENCY = "sample_police"
 DANGER = "canary: he said that he would come back tonight"
+CITIES = b"city_referral"
+"""The department that hands requests over to cities: its name says nothing about a case."""
 
 
 class Desk:
@@ -263,7 +265,7 @@ async def test_nobody_else_sees_that_law_enforcement_asked(county: County, desk:
         "POST", "exigent", {"version": 0, "agency": AGENCY, "threat": "life", "words": DANGER}
     )
     await desk.called("officer", instrument="exigent_request")
-    views: dict[str, object] = {}
+    views: dict[str, bytes] = {}
     others = {"custodian": "carla", "agent": "ana", "inspector": "ivan", "auditor": "ines"}
     for role, name in others.items():
         for path in ("legal-process", "exigent", "grants", "preservation", "custody"):
@@ -280,17 +282,19 @@ async def test_nobody_else_sees_that_law_enforcement_asked(county: County, desk:
         assert answer.status_code == 200, answer.text
         views[path] = answer.content
     for service, url in county.known.services.items():
-        views[f"metrics of {service}"] = (await county.http.get(f"{url}/metrics")).text
-        views[f"ready {service}"] = (await county.http.get(f"{url}/health/ready")).text
+        views[f"metrics of {service}"] = (await county.http.get(f"{url}/metrics")).content
+        views[f"ready {service}"] = (await county.http.get(f"{url}/health/ready")).content
     views |= files_under(county.stack.place.log)
     own = (desk.liaison, "canary", "exigent", "referral", "legal-process", *WORDS)
     # A refusal at the door names the roles of the operation, which are the same for every case.
-    told = {name: view for name, view in views.items() if not _door(name, views)}
+    told = {
+        name: view.replace(CITIES, b"") for name, view in views.items() if not _door(name, views)
+    }
     assert traces_in(told, own) == []
     assert link
 
 
-def _door(name: str, views: dict[str, object]) -> bool:
+def _door(name: str, views: dict[str, bytes]) -> bool:
     """Whether the answer about this case is the answer about a case that does not exist."""
     other = name.replace(" True", " False")
     return (

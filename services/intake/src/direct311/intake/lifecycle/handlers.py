@@ -1,6 +1,7 @@
 """What the other services say about a request, and how intake reacts."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from direct311.intake.indexes.handlers.hits import Hits
@@ -195,14 +196,7 @@ class Follow:
         if state.version == 0:
             return None
         now = self._clock.now()
-        note = Note(
-            at=now,
-            occurred_at=work.occurred_at,
-            kind="status",
-            status=work.status,
-            text=cleaned(work.note, lines=True),
-            update_id=work.update_id,
-        )
+        note = _line_about(work, now)
         if state.status == "withdrawn":
             # Sent before the department learned that the reporter withdrew it.
             return Change(state.noted(note))
@@ -223,14 +217,7 @@ class Follow:
             # Marked as seen all the same.
             return Change(state)
         now = self._clock.now()
-        note = Note(
-            at=now,
-            occurred_at=work.occurred_at,
-            kind="status",
-            status=work.status,
-            text=cleaned(work.note, lines=True),
-            update_id=work.update_id,
-        )
+        note = _line_about(work, now)
         if state.status == "withdrawn":
             return Change(state.noted(note))
         if _taken_back(state, work.status):
@@ -239,6 +226,18 @@ class Follow:
             return Change(state.noticed(note))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))
+
+
+def _line_about(work: ev.WorkUpdated | ev.WorkUpdatedV2, now: datetime) -> Note:
+    """The line of the history about what a department said."""
+    return Note(
+        at=now,
+        occurred_at=work.occurred_at,
+        kind="status",
+        status=work.status,
+        text=cleaned(work.note, lines=True),
+        update_id=work.update_id,
+    )
 
 
 def _taken_back(state: ServiceRequest, status: ev.RequestStatus) -> bool:

@@ -159,7 +159,7 @@ class TakeCall:
         except RefusedError as error:
             if error.code != "rate":
                 raise
-            # So many were sent already that no more are for now.
+            # The address has been sent as many codes as it may get for now.
             return False
         return True
 

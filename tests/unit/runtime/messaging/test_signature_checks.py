@@ -4,7 +4,7 @@ import asyncio
 import io
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from datetime import UTC, datetime
 
 import pytest
@@ -27,7 +27,7 @@ KEY = PublicKey(
 )
 
 
-def claims(count: int, *, wrong: set[int] = frozenset()) -> list[Claim]:  # type: ignore[assignment]
+def claims(count: int, *, wrong: Set[int] = frozenset()) -> list[Claim]:
     """So many claims; those that are `wrong` sign other bytes."""
     found = []
     for number in range(count):
